@@ -1,0 +1,43 @@
+/*
+ * An answer template, flattened when the definition is loaded: literal runs of JSON with references
+ * between them.
+ *
+ *   answer: {product: $key.text, page: $page.index, results: $rows}
+ *
+ * becomes  `{"product":"` KEY_TEXT `","page":` PAGE_INDEX `,"results":` ROWS `}`.
+ *
+ * In YAML: mappings are objects, sequences are arrays, plain scalars that look like JSON literals
+ * (5, true, null) are those, other scalars are strings, `$name` is a reference, `$$` starts a string
+ * with a dollar.
+ */
+#ifndef VITRINE_DEFINITION_TEMPLATE_H
+#define VITRINE_DEFINITION_TEMPLATE_H
+
+#include "base/slice.h"
+
+enum template_kind {
+    TEMPLATE_LITERAL,  /* `literal` as it stands */
+    TEMPLATE_KEY,      /* $key: the key as a JSON value: a number, or a string with its quotes */
+    TEMPLATE_KEY_TEXT, /* $key.text: the key as it was asked for, a JSON string with its quotes */
+    TEMPLATE_PAGE_NUMBER, /* $page.number: the page, from 1 */
+    TEMPLATE_PAGE_INDEX,  /* $page.index: the page, from 0 */
+    TEMPLATE_COUNT,       /* $count: the count in force */
+    TEMPLATE_TOTAL,       /* $total: rows of the key, or keys of the listing */
+    TEMPLATE_ROWS,        /* $rows: array of the rows of this page, each by the row template */
+    TEMPLATE_ROW,         /* $row: the row of a document, by the row template */
+    TEMPLATE_FIELD,       /* $row.NAME: fields[field] of the collection, as a JSON value */
+};
+
+struct template_part {
+    enum template_kind kind;
+    struct slice literal; /* TEMPLATE_LITERAL */
+    unsigned field;       /* TEMPLATE_FIELD: index in the collection's fields */
+};
+
+struct template
+{
+    struct template_part *parts;
+    unsigned count;
+};
+
+#endif

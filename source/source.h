@@ -1,0 +1,98 @@
+/*
+ * The source of truth behind one interface.
+ *
+ * A source is one connection with, at most, one read snapshot: every stream opened between
+ * source_begin and source_end sees the same state of the data, whatever others commit meanwhile.
+ * Several streams may be open at once.
+ *
+ * URLs: sqlite:FILE
+ *
+ * Thread-safety: a source and its streams belong to one thread.
+ * Errors: ERR_SOURCE with the text of the database; ERR_USAGE for a URL it does not know.
+ */
+#ifndef VITRINE_SOURCE_SOURCE_H
+#define VITRINE_SOURCE_SOURCE_H
+
+#include <stdbool.h>
+
+#include "base/buffer.h"
+#include "base/err.h"
+#include "definition/definition.h"
+#include "definition/scalar.h"
+
+struct source;
+struct source_rows;
+struct source_load;
+
+/* SOURCE_READ refuses a database that does not exist; SOURCE_WRITE creates it. */
+enum source_mode { SOURCE_READ, SOURCE_WRITE };
+
+MUST_CHECK enum err source_open(const char *url, enum source_mode mode, struct source **out,
+                                struct errmsg *msg);
+void source_close(struct source *source); /* accepts NULL; ends a snapshot */
+
+/* What generated SQL must say differently from one database to another. */
+struct source_dialect {
+    const char *text_order;       /* after a text column in ORDER BY: bytewise order */
+    const char *nulls_ascending;  /* after an ascending term: nulls first */
+    const char *nulls_descending; /* after a descending term: nulls last */
+};
+const struct source_dialect *source_dialect(const struct source *source);
+
+/* A consistent read snapshot from here to source_end. */
+MUST_CHECK enum err source_begin(struct source *source, struct errmsg *msg);
+void source_end(struct source *source);
+
+/*
+ * Appends a text that changes whenever the data may have changed: compare for equality only. Taken
+ * outside a snapshot it is a cheap probe; inside, it is a position not later than the snapshot.
+ */
+MUST_CHECK enum err source_position(struct source *source, struct buffer *out, struct errmsg *msg);
+
+/* Whether the source has a table of this name. */
+MUST_CHECK enum err source_has_table(struct source *source, struct slice table, bool *out,
+                                     struct errmsg *msg);
+
+/* ---- reading ---- */
+
+/*
+ * Starts a stream over one SELECT with parameters bound to ?1, ?2, ... (or $1, ...). The caller closes
+ * it. COLUMN_COUNT columns must come back, otherwise ERR_SOURCE.
+ */
+MUST_CHECK enum err source_query(struct source *source, const char *sql,
+                                 const struct value *parameters, unsigned parameter_count,
+                                 unsigned column_count, struct source_rows **out,
+                                 struct errmsg *msg);
+
+/* The next row, or *ROW = NULL at the end. Values live until the next call on this stream. */
+MUST_CHECK enum err source_rows_next(struct source_rows *rows, const struct value **row,
+                                     struct errmsg *msg);
+void source_rows_close(struct source_rows *rows); /* accepts NULL */
+
+/* ---- loading (vitrine import) ---- */
+
+/*
+ * Begins to load a table: creates it by its definition (dropping what was there), inside a
+ * transaction that source_load_finish commits. Text is text, integers and booleans (0/1) and
+ * timestamps (ms) are integers, decimals are text with their scale ("140.00").
+ */
+MUST_CHECK enum err source_load_begin(struct source *source, const struct table *table,
+                                      struct source_load **out, struct errmsg *msg);
+
+/*
+ * Adds one record; VALUES has one value a column, in the table's order. ERR_INPUT when the record
+ * itself is refused (a primary key that is there already): the load goes on without it.
+ */
+MUST_CHECK enum err source_load_row(struct source_load *load, const struct value *values,
+                                    struct errmsg *msg);
+
+/* Builds the indexes, commits, frees LOAD in any case. */
+MUST_CHECK enum err source_load_finish(struct source_load *load, struct errmsg *msg);
+
+/* Rolls back and frees; accepts NULL. */
+void source_load_abandon(struct source_load *load);
+
+/* After the last table: brings statistics up to date and leaves the files compact and closed. */
+MUST_CHECK enum err source_settle(struct source *source, struct errmsg *msg);
+
+#endif
