@@ -33,7 +33,7 @@ void arena_reset(struct arena *arena);
 /* SIZE bytes, aligned for any type, not cleared. Never NULL, also for 0. */
 void *arena_alloc(struct arena *arena, size_t size);
 
-/* COUNT * SIZE bytes, cleared. Ends the process when the product overflows. */
+/* COUNT * SIZE bytes, cleared. Ends the process when that overflows. */
 void *arena_calloc(struct arena *arena, size_t count, size_t size);
 
 /* A copy of TEXT in the arena, followed by a NUL that is not counted. */

@@ -20,11 +20,14 @@ void buffer_free(struct buffer *buffer)
 
 char *buffer_grow(struct buffer *buffer, size_t size)
 {
-    size_t capacity = buffer->capacity == 0 ? FIRST_CAPACITY : buffer->capacity;
+    size_t capacity = buffer->capacity;
 
     if (buffer->max - buffer->len < size) {
         buffer->overflowed = true;
         return NULL;
+    }
+    if (capacity == 0) {
+        capacity = buffer->max < FIRST_CAPACITY ? buffer->max : FIRST_CAPACITY;
     }
     while (capacity - buffer->len < size) {
         capacity = capacity > buffer->max / 2 ? buffer->max : capacity * 2;

@@ -39,7 +39,7 @@ void json_escape(struct buffer *out, struct slice text)
     buffer_append(out, text.ptr + copied, text.len - copied);
 }
 
-void json_string(struct buffer *out, struct slice text)
+void json_write_string(struct buffer *out, struct slice text)
 {
     buffer_append_byte(out, '"');
     json_escape(out, text);

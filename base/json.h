@@ -17,7 +17,7 @@
 void json_escape(struct buffer *out, struct slice text);
 
 /* The same with its quotes. */
-void json_string(struct buffer *out, struct slice text);
+void json_write_string(struct buffer *out, struct slice text);
 
 /* Whether TEXT is valid UTF-8 (no surrogates, no overlong forms, at most U+10FFFF). */
 bool utf8_is_valid(struct slice text);

@@ -16,8 +16,7 @@ int64_t power_of_ten(unsigned exponent)
 
 bool parse_integer(struct slice text, int64_t *out)
 {
-    return text.len > 0 && text.ptr[text.len - 1] != '.' && parse_decimal(text, 0, out) &&
-           memchr(text.ptr, '.', text.len) == NULL;
+    return text.len > 0 && memchr(text.ptr, '.', text.len) == NULL && parse_decimal(text, 0, out);
 }
 
 /* Reads the digits at *AT into VALUE while they last; false when it no longer fits. */
@@ -89,12 +88,14 @@ bool parse_number(struct slice text, double *out)
     char *end;
     double value;
 
-    if (text.len == 0 || text.len >= sizeof copy ||
-        strspn(text.ptr, "+-.0123456789eE") < text.len) {
+    if (text.len == 0 || text.len >= sizeof copy) {
         return false;
     }
     memcpy(copy, text.ptr, text.len);
     copy[text.len] = '\0';
+    if (strspn(copy, "+-.0123456789eE") < text.len) {
+        return false; /* strtod would also take blanks, hexadecimals, "inf" and "nan" */
+    }
     value = strtod(copy, &end);
     if (*end != '\0' || !isfinite(value)) {
         return false;

@@ -99,6 +99,9 @@ MUST_CHECK enum err options_parse(const struct command *command, int argc, char 
                                   option_extra extra, void *extra_context,
                                   struct arguments *arguments, struct errmsg *msg);
 
+/* The bounds of an integer option in words: "from 1 to 256", "0 or more". */
+void option_range(const struct option *option, char *text, size_t size);
+
 /* Prints usage, sentence, description and the options with their defaults. */
 void options_help(const struct command *command, FILE *to);
 

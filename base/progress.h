@@ -2,7 +2,7 @@
  * Progress of long work: a bar that redraws itself on a terminal, a log line every few seconds
  * otherwise, nothing at all for work that ends at once.
  *
- *   reviews  [=========>          ]  48 %  2,771,976 rows  812,000 rows/s  eta 3 s
+ *   loans  [=========>          ]  48 %  2,771,976 rows  812,000 rows/s  eta 3 s
  *
  * Thread-safety: progress_add may be called from any thread; the rest from the owner.
  */

@@ -20,17 +20,26 @@
 
 /* Limits of a definition; a larger one is refused with its place. */
 enum {
-    DEFINITION_SIZE_MAX = 1 << 20, /* bytes of the file */
+    DEFINITION_SIZE_MAX = 1 << 20,   /* bytes of the file */
+    DEFINITION_NAME_MAX = 63,        /* bytes of a table, column, collection, order ... */
+    DEFINITION_FIELD_NAME_MAX = 128, /* bytes of a field's name in answers */
+    DEFINITION_FILE_NAME_MAX = 200,  /* bytes of the name of an export */
+    DEFINITION_TABLES_MAX = 256,
+    DEFINITION_COLUMNS_MAX = 256, /* a table */
+    DEFINITION_INDEXES_MAX = 16,  /* a table */
     DEFINITION_COLLECTIONS_MAX = 64,
     DEFINITION_FIELDS_MAX = 64,  /* a collection or a nested object */
     DEFINITION_ORDERS_MAX = 8,   /* a collection */
     DEFINITION_TERMS_MAX = 8,    /* an order */
     DEFINITION_LISTINGS_MAX = 8, /* a collection */
     DEFINITION_ROUTES_MAX = 256,
-    DEFINITION_SEGMENTS_MAX = 16, /* a path */
-    DEFINITION_NESTING_MAX = 2,   /* nested rows within nested rows */
-    DEFINITION_JOINS_MAX = 4,     /* column pairs of `on` */
-    DEFINITION_COUNT_MAX = 10000, /* rows an answer may hold */
+    DEFINITION_SEGMENTS_MAX = 16,  /* a path */
+    DEFINITION_NESTING_MAX = 2,    /* nested rows within nested rows */
+    DEFINITION_JOINS_MAX = 4,      /* column pairs of `on` */
+    DEFINITION_COUNT_MAX = 10000,  /* rows an answer may hold */
+    DEFINITION_PAGE_MAX = 1000000, /* the page that a route may begin with */
+    DEFINITION_FAILURE_MAX = 1024, /* bytes of the text of a failure */
+    DEFINITION_PARTS_MAX = 1024,   /* literals and references of a template */
 };
 
 /* One term of an order: a field, up or down. Nulls come first ascending and last descending. */
@@ -130,7 +139,7 @@ struct failure {
 };
 
 struct route {
-    struct slice path; /* as written: "/products/:product_id/styles" */
+    struct slice path; /* as written: "/books/:isbn/loans" */
     struct segment segments[DEFINITION_SEGMENTS_MAX];
     unsigned segment_count;
     const struct collection *collection;
@@ -185,7 +194,7 @@ struct table_sample;
 /* A table of the source and the CSV export that it is loaded from. */
 struct table {
     struct slice name;
-    struct slice file; /* "reviews.csv" */
+    struct slice file; /* "books.csv" */
     struct table_column *columns;
     unsigned column_count;
     int primary_key; /* index in columns, or -1 */

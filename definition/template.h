@@ -2,9 +2,9 @@
  * An answer template, flattened when the definition is loaded: literal runs of JSON with references
  * between them.
  *
- *   answer: {product: $key.text, page: $page.index, results: $rows}
+ *   answer: {book: $key.text, page: $page.index, results: $rows}
  *
- * becomes  `{"product":"` KEY_TEXT `","page":` PAGE_INDEX `,"results":` ROWS `}`.
+ * becomes  `{"book":` KEY_TEXT `,"page":` PAGE_INDEX `,"results":` ROWS `}`.
  *
  * In YAML: mappings are objects, sequences are arrays, plain scalars that look like JSON literals
  * (5, true, null) are those, other scalars are strings, `$name` is a reference, `$$` starts a string

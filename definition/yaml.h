@@ -45,7 +45,7 @@ MUST_CHECK enum err yaml_parse(struct yaml *yaml, struct slice text);
 enum err yaml_error(const struct yaml *yaml, const struct yaml_node *at, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 
-/* The value of a member of a mapping, or NULL. */
+/* The value of a member of a mapping, or NULL; also NULL when MAPPING is none. */
 const struct yaml_node *yaml_get(const struct yaml_node *mapping, const char *name);
 
 /*

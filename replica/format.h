@@ -15,6 +15,7 @@
  *   CREATE TABLE chunks(id  INTEGER PRIMARY KEY, data BLOB NOT NULL)      parts of large keys
  *   CREATE TABLE keys(name TEXT PRIMARY KEY, key INTEGER NOT NULL) WITHOUT ROWID
  *                                                        text keys only: where a name's row is
+ *   CREATE TABLE dictionary(id INTEGER PRIMARY KEY, data BLOB NOT NULL)   row 0: what texts share
  *   CREATE TABLE about(name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID  for people and inspect
  *
  * A listing file has `about` and
@@ -24,18 +25,22 @@
  * Every `data` blob begins with the same header. All integers are little endian.
  *
  *   OFFSET SIZE FIELD
- *        0    1 kind: enum blob_kind
+ *        0    1 kind: enum blob_kind, | BLOB_COMPRESSED
  *        1    1 vectors: number of column vectors that follow
  *        2    2 rows in this blob (at most CHUNK_ROWS; BLOB_LARGE: 0)
  *        4    4 narrow: bytes from the start of the blob to the end of its narrow part
- *        8    8 content hash: XXH3-64 of the blob from offset 16 (BLOB_LARGE: of its chunks' hashes
- *               as well), the same in every build that holds the same rows for the key
+ *        8    8 content hash: XXH3-64 of the blob from offset 16 before compression (BLOB_LARGE: of its
+ *               chunks' hashes), the same in every build that holds the same rows for the key
  *
  * BLOB_ROWS (in groups or chunks): the vectors, one after another, in the order of the definition's
  * stored fields, then one permutation vector for each order but the first (in `groups` only):
  *
  *   narrow part   for each vector: 1 byte encoding | VECTOR_HAS_NULLS, then its narrow bytes
  *   wide part     the text bytes of each text vector, in the same order
+ *
+ * BLOB_COMPRESSED: the wide part is one LZ4 block, compressed with the file's dictionary. Only wide
+ * parts of at most COMPRESS_MAX bytes are: they are read whole anyway. Of a larger one a page reads
+ * the texts of its own rows and no others.
  *
  * BLOB_LARGE (in groups): a key with more than CHUNK_ROWS rows.
  *       16    8 rows of the key
@@ -67,6 +72,8 @@ enum {
     PARTITION_BYTES_MAX = 1 << 30,
     BLOB_HEADER_SIZE = 16,
     BLOB_SIZE_MAX = 256 << 20, /* a larger blob is refused */
+    COMPRESS_MAX = 32 << 10,
+    DICTIONARY_SIZE_MAX = 65536 - 1, /* LZ4 looks back no further */
 };
 
 enum blob_kind {
@@ -75,6 +82,9 @@ enum blob_kind {
     BLOB_PERMUTATION = 3,
     BLOB_LISTING = 4,
 };
+
+/* Set in the kind byte: the wide part is compressed. */
+enum { BLOB_COMPRESSED = 0x80 };
 
 /* Set in the encoding byte: a bitmap of (rows + 7) / 8 bytes follows it, bit i set: row i is null. */
 enum { VECTOR_HAS_NULLS = 0x80 };

@@ -32,7 +32,7 @@ struct manifest_key {
 
 struct manifest_file {
     enum file_kind kind;
-    struct slice path;       /* in the release: "reviews/0001.db" */
+    struct slice path;       /* in the release: "loans/0001.db" */
     struct slice collection; /* partitions and listings */
     struct slice listing;    /* FILE_LISTING: its name */
     uint64_t size_bytes;

@@ -34,9 +34,10 @@ struct key {
 
 /* Bytes and lookups since the reader was opened; the tests of the format count them. */
 struct reader_counts {
-    uint64_t lookups;      /* blobs that were sought */
-    uint64_t narrow_bytes; /* headers and narrow parts read */
-    uint64_t text_bytes;   /* wide parts read */
+    uint64_t lookups;        /* blobs that were sought */
+    uint64_t narrow_bytes;   /* headers and narrow parts read */
+    uint64_t text_bytes;     /* wide parts read, as stored */
+    uint64_t unpacked_bytes; /* text that was uncompressed */
 };
 
 MUST_CHECK enum err reader_open(struct release *release, struct reader **out, struct errmsg *msg);
@@ -49,7 +50,12 @@ struct chunk {
     uint32_t row_count;
     unsigned vector_count;
     struct vector *vectors;
-    void *blob; /* the reader's own */
+    uint32_t narrow_size; /* bytes of the narrow part */
+    bool is_whole;        /* all its text is there */
+    struct slice packed;  /* all its text, compressed; empty otherwise */
+    uint32_t text_size;   /* bytes of all its text */
+    int table;            /* where its blob is: the reader's own */
+    int64_t id;
 };
 
 struct partition; /* an open file: the reader's own */
@@ -79,10 +85,16 @@ struct rows {
     unsigned order;
     uint64_t at; /* next position in the order */
     uint64_t end;
-    uint64_t vectors; /* bit i: stored field i will be read */
-    struct chunk chunk;
+    uint64_t vectors;   /* bit i: stored field i will be read */
+    struct chunk chunk; /* the one that holds the row given last */
     uint64_t chunk_number;
     bool has_chunk;
+    bool has_text; /* of rows first_text .. last_text of the chunk */
+    uint32_t first_text;
+    uint32_t last_text;
+    struct chunk permutation; /* large groups: a block of the order's permutation */
+    uint64_t permutation_block;
+    bool has_permutation;
 };
 
 /*
@@ -94,7 +106,7 @@ void group_rows(struct group *group, unsigned order, uint64_t first, uint64_t co
 
 /*
  * The next row: *CHUNK with its vectors, text loaded, and *ROW in it; *CHUNK = NULL at the end.
- * A chunk's memory lives as long as the arena.
+ * Read the row before asking for the next one: the text that is loaded may be replaced then.
  */
 MUST_CHECK enum err rows_next(struct rows *rows, const struct chunk **chunk, uint32_t *row,
                               struct errmsg *msg);

@@ -1,0 +1,154 @@
+#include "base/options.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum {
+    HELP_WIDTH = 80,
+    HELP_LEFT_MAX = 30, /* a longer "--name VALUE" has its sentence on the next line */
+    RANGE_MAX = 64,
+    NOTE_MAX = 160,
+    SENTENCE_MAX = 1024,
+};
+
+void option_range(const struct option *option, char *text, size_t size)
+{
+    if (option->most == INT64_MAX) {
+        snprintf(text, size, "%" PRId64 " or more", option->least);
+    } else {
+        snprintf(text, size, "from %" PRId64 " to %" PRId64, option->least, option->most);
+    }
+}
+
+/* Prints TEXT in lines of HELP_WIDTH, where COLUMN is already used; later lines are indented. */
+static void print_wrapped(FILE *to, const char *text, int indent, int column)
+{
+    while (*text != '\0') {
+        int len = (int)strcspn(text, " \n");
+
+        if (column > indent && column + 1 + len > HELP_WIDTH) {
+            fprintf(to, "\n%*s", indent, "");
+            column = indent;
+        } else if (column > indent) {
+            fputc(' ', to);
+            column++;
+        }
+        fprintf(to, "%.*s", len, text);
+        column += len;
+        text += len;
+        if (*text == '\n') {
+            fprintf(to, "\n%*s", indent, "");
+            column = indent;
+        }
+        text += *text != '\0';
+    }
+    fputc('\n', to);
+}
+
+/* " (default 2; from 1 to 256)", or nothing. */
+static void describe_limits(char *note, size_t size, const struct option *option)
+{
+    char range[RANGE_MAX] = "";
+    bool has_range = option->kind == OPTION_KIND_INTEGER;
+
+    if (has_range) {
+        option_range(option, range, sizeof range);
+    }
+    if (option->required) {
+        snprintf(note, size, " (required)");
+    } else if (option->default_value != NULL) {
+        snprintf(note, size, " (default %s%s%s)", option->default_value, has_range ? "; " : "",
+                 range);
+    } else if (has_range) {
+        snprintf(note, size, " (%s)", range);
+    } else {
+        note[0] = '\0';
+    }
+}
+
+static int print_left(char *text, size_t size, const struct option *option)
+{
+    return snprintf(text, size, "  --%s%s%s", option->name, option->value_name == NULL ? "" : " ",
+                    option->value_name == NULL ? "" : option->value_name);
+}
+
+/* The column where sentences begin. */
+static int left_width(const struct option *options)
+{
+    char left[NOTE_MAX];
+    int width = (int)strlen("  --help");
+
+    for (const struct option *option = options; option->name != NULL; option++) {
+        int len = print_left(left, sizeof left, option);
+
+        if (len > width && len <= HELP_LEFT_MAX) {
+            width = len;
+        }
+    }
+    return width + 2;
+}
+
+static void print_entry(FILE *to, const char *left, int width, const char *about, const char *note)
+{
+    char sentence[SENTENCE_MAX];
+    int len = (int)strlen(left);
+
+    fputs(left, to);
+    if (len + 2 > width) {
+        fprintf(to, "\n%*s", width, "");
+    } else {
+        fprintf(to, "%*s", width - len, "");
+    }
+    snprintf(sentence, sizeof sentence, "%s%s", about, note);
+    print_wrapped(to, sentence, width, width);
+}
+
+void options_help(const struct command *command, FILE *to)
+{
+    int width = left_width(command->options);
+
+    fprintf(to, "Usage: vitrine %s %s\n\n", command->name, command->usage);
+    print_wrapped(to, command->about, 0, 0);
+    if (command->description != NULL) {
+        fputc('\n', to);
+        print_wrapped(to, command->description, 0, 0);
+    }
+    fputs("\nOptions:\n", to);
+    for (const struct option *option = command->options; option->name != NULL; option++) {
+        char left[NOTE_MAX];
+        char note[NOTE_MAX];
+
+        print_left(left, sizeof left, option);
+        describe_limits(note, sizeof note, option);
+        print_entry(to, left, width, option->about, note);
+    }
+    print_entry(to, "  --help", width, "print this text", "");
+}
+
+int options_begin(const struct command *command, int argc, char **argv, void *out,
+                  struct arguments *arguments, bool *done)
+{
+    struct errmsg msg;
+    enum err rc = options_parse(command, argc, argv, out, NULL, NULL, arguments, &msg);
+
+    *done = true;
+    if (rc != ERR_NONE) {
+        fprintf(stderr, "vitrine %s: %s\nTry: vitrine %s --help\n", command->name, msg.text,
+                command->name);
+        return err_exit_code(rc);
+    }
+    if (arguments->help) {
+        options_help(command, stdout);
+        return 0;
+    }
+    *done = false;
+    return 0;
+}
+
+int options_end(const struct command *command, enum err rc, const struct errmsg *msg)
+{
+    if (rc != ERR_NONE) {
+        fprintf(stderr, "vitrine %s: %s\n", command->name, msg->text);
+    }
+    return err_exit_code(rc);
+}

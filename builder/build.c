@@ -1,0 +1,319 @@
+#include "builder/build.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "builder/collect.h"
+#include "builder/summary.h"
+#include "definition/definition.h"
+#include "replica/format.h"
+#include "replica/release.h"
+#include "replica/verify.h"
+#include "source/source.h"
+
+struct building {
+    const struct build_options *options;
+    struct definition *definition;
+    struct source *source;
+    struct buffer position; /* of the source, taken before the snapshot */
+    char *staging;          /* ROOT/releases/.building */
+    int lock_fd;
+    struct arena arena; /* what manifest entries point to */
+    struct buffer pages;
+    struct file_list files;
+    struct collect_result *results; /* one a collection */
+};
+
+/* ---- before ---- */
+
+static enum err lock_root(struct building *build, struct errmsg *msg)
+{
+    char *path = path_join(build->options->root, ".build-lock");
+    enum err rc = ERR_NONE;
+
+    build->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (build->lock_fd < 0) {
+        rc = err_sys(msg, errno, "open %s", path);
+    } else if (flock(build->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        rc = errno == EWOULDBLOCK
+                 ? err_set(msg, ERR_SYSTEM, "another build is at work in %s", build->options->root)
+                 : err_sys(msg, errno, "lock %s", path);
+    }
+    free(path);
+    return rc;
+}
+
+/* The number of the current release when it was built from this definition at this position. */
+static bool is_up_to_date(const struct building *build, uint64_t *number)
+{
+    struct errmsg ignored;
+    struct release *release = NULL;
+    char *dir = NULL;
+    bool same = false;
+
+    if (root_current(build->options->root, &dir, &ignored) == ERR_NONE &&
+        release_open(dir, false, &release, &ignored) == ERR_NONE) {
+        same = slice_equal(release->manifest->source_position, buffer_slice(&build->position)) &&
+               slice_equal(release->definition->text, build->definition->text);
+        *number = release->manifest->number;
+    }
+    release_drop(release);
+    free(dir);
+    return same;
+}
+
+static enum err begin(struct building *build, struct errmsg *msg)
+{
+    const struct build_options *options = build->options;
+    char *releases = path_join(options->root, "releases");
+    enum err rc = definition_load(options->definition, &build->definition, msg);
+
+    if (rc == ERR_NONE) {
+        rc = dir_make(releases, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = lock_root(build, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = source_open(options->source, SOURCE_READ, &build->source, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = source_position(build->source, &build->position, msg);
+    }
+    build->staging = path_join(releases, ".building");
+    free(releases);
+    return rc;
+}
+
+/* ---- the collections ---- */
+
+static enum err check_not_empty(const struct building *build, const struct collection *collection,
+                                const struct collect_result *result, struct errmsg *msg)
+{
+    if (result->key_count > 0 || build->options->allow_empty) {
+        return ERR_NONE;
+    }
+    return err_set(
+        msg, ERR_REFUSED,
+        "the collection %.*s has no keys, which is rarely meant; import its tables first, "
+        "or build with --allow-empty",
+        SLICE_ARG(collection->name));
+}
+
+static enum err build_collections(struct building *build, struct errmsg *msg)
+{
+    enum err rc = source_begin(build->source, msg);
+
+    for (unsigned i = 0; rc == ERR_NONE && i < build->definition->collection_count; i++) {
+        const struct collection *collection = &build->definition->collections[i];
+        struct progress progress;
+        char label[64];
+
+        snprintf(label, sizeof label, "%.*s", SLICE_ARG(collection->name));
+        progress_begin(&progress, label, "rows", 0);
+        rc = collect(build->source, collection, build->staging, &build->files, &progress,
+                     &build->results[i], msg);
+        progress_end(&progress);
+        if (rc == ERR_NONE) {
+            rc = check_not_empty(build, collection, &build->results[i], msg);
+        }
+    }
+    source_end(build->source);
+    return rc;
+}
+
+/* ---- the folder ---- */
+
+static enum err write_file(struct building *build, const char *name, struct slice content,
+                           enum file_kind kind, struct errmsg *msg)
+{
+    struct manifest_file entry = {.kind = kind, .path = slice_str(name)};
+    char *path = path_join(build->staging, "%s", name);
+    enum err rc = file_write(path, content, msg);
+
+    free(path);
+    return rc == ERR_NONE ? file_list_add(&build->files, build->staging, entry, msg) : rc;
+}
+
+/* SOURCE_DATE_EPOCH (seconds) makes the time, too, the same in every build of the same source. */
+static int64_t build_time_ms(void)
+{
+    const char *fixed = getenv("SOURCE_DATE_EPOCH");
+    struct timespec now;
+
+    if (fixed != NULL) {
+        return strtoll(fixed, NULL, 10) * 1000;
+    }
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+static enum err write_manifest(struct building *build, uint64_t number, struct errmsg *msg)
+{
+    struct manifest manifest = {.number = number,
+                                .format = FORMAT_VERSION,
+                                .oldest_reader = FORMAT_VERSION,
+                                .definition_name = build->definition->name,
+                                .source_position = buffer_slice(&build->position),
+                                .built_ms = build_time_ms(),
+                                .files = build->files.items,
+                                .file_count = build->files.count};
+    struct buffer text;
+    char *path = path_join(build->staging, "manifest.json");
+    enum err rc;
+
+    buffer_init(&text, MANIFEST_SIZE_MAX);
+    manifest_write(&manifest, &text);
+    rc = text.overflowed ? err_set(msg, ERR_LIMIT, "%u files are more than a manifest can list",
+                                   build->files.count)
+                         : file_write(path, buffer_slice(&text), msg);
+    buffer_free(&text);
+    free(path);
+    return rc;
+}
+
+/* The number after the highest that there is. */
+static enum err next_number(const struct building *build, uint64_t *number, struct errmsg *msg)
+{
+    uint64_t *numbers = NULL;
+    unsigned count = 0;
+    enum err rc = root_releases(build->options->root, &numbers, &count, msg);
+
+    *number = rc == ERR_NONE && count > 0 ? numbers[count - 1] + 1 : 1;
+    free(numbers);
+    return rc;
+}
+
+/* Completes the folder, gives it its name and makes it the current one. */
+static enum err publish(struct building *build, uint64_t *number, struct errmsg *msg)
+{
+    char name[24];
+    char *dir = NULL;
+    enum err rc =
+        write_file(build, "definition.yaml", build->definition->text, FILE_DEFINITION, msg);
+
+    if (rc == ERR_NONE) {
+        rc = write_file(build, "pages.xxh3", buffer_slice(&build->pages), FILE_PAGES, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = next_number(build, number, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = write_manifest(build, *number, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = dir_sync(build->staging, msg);
+    }
+    if (rc != ERR_NONE) {
+        return rc;
+    }
+    dir = path_join(build->options->root, "releases/%s", release_name(name, *number));
+    rc = file_rename(build->staging, dir, msg);
+    if (rc == ERR_NONE) {
+        rc = root_activate(build->options->root, name, msg);
+    }
+    free(dir);
+    return rc;
+}
+
+/* ---- after ---- */
+
+/* Removes the oldest releases beyond `keep`, never the current one. */
+static enum err prune(const struct building *build, uint64_t current, struct errmsg *msg)
+{
+    uint64_t *numbers = NULL;
+    unsigned count = 0;
+    enum err rc = root_releases(build->options->root, &numbers, &count, msg);
+
+    for (unsigned i = 0; rc == ERR_NONE && i + (unsigned)build->options->keep < count; i++) {
+        char name[24];
+        char *dir;
+
+        if (numbers[i] == current) {
+            continue;
+        }
+        dir = path_join(build->options->root, "releases/%s", release_name(name, numbers[i]));
+        rc = dir_remove(dir, msg);
+        free(dir);
+    }
+    free(numbers);
+    return rc;
+}
+
+static enum err build_new(struct building *build, struct build_result *out, struct errmsg *msg)
+{
+    enum err rc = dir_remove(build->staging, msg);
+
+    if (rc == ERR_NONE) {
+        rc = dir_make(build->staging, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = build_collections(build, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = publish(build, &out->number, msg);
+    }
+    if (rc != ERR_NONE) {
+        struct errmsg ignored; /* the first error is the one to tell */
+        enum err clean = dir_remove(build->staging, &ignored);
+
+        (void)clean;
+        return rc;
+    }
+    for (unsigned i = 0; i < build->definition->collection_count; i++) {
+        out->row_count += build->results[i].row_count;
+        out->file_bytes += build->results[i].file_bytes;
+    }
+    return prune(build, out->number, msg);
+}
+
+static void release_all(struct building *build)
+{
+    source_close(build->source);
+    if (build->lock_fd >= 0) {
+        close(build->lock_fd);
+    }
+    free(build->files.items);
+    free(build->results);
+    free(build->staging);
+    buffer_free(&build->position);
+    buffer_free(&build->pages);
+    arena_free(&build->arena);
+    definition_free(build->definition);
+}
+
+enum err build_release(const struct build_options *options, bool table, struct build_result *out,
+                       struct errmsg *msg)
+{
+    struct building build = {.options = options, .lock_fd = -1};
+    int64_t started_ms = monotonic_ms();
+    enum err rc;
+
+    *out = (struct build_result){0};
+    arena_init(&build.arena, 65536);
+    buffer_init(&build.position, 4096);
+    buffer_init(&build.pages, SIZE_MAX / 2);
+    build.files = (struct file_list){.arena = &build.arena, .pages = &build.pages};
+    rc = begin(&build, msg);
+    if (rc == ERR_NONE) {
+        build.results = memory_calloc(build.definition->collection_count, sizeof *build.results);
+        out->is_current = !options->force && is_up_to_date(&build, &out->number);
+        if (!out->is_current) {
+            rc = build_new(&build, out, msg);
+        }
+    }
+    out->elapsed_ms = monotonic_ms() - started_ms;
+    if (rc == ERR_NONE && table && !out->is_current) {
+        summary_print(build.definition, build.results, out);
+    }
+    release_all(&build);
+    return rc;
+}

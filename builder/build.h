@@ -1,0 +1,42 @@
+/*
+ * Builds a release: one consistent snapshot of the source -> an immutable folder, renamed into place
+ * when it is complete, then activated.
+ *
+ *   ROOT/releases/.building      work in progress; removed when the build fails, and at the next one
+ *   ROOT/releases/000042         the release
+ *   ROOT/current                 -> releases/000042
+ *   ROOT/.build-lock             one builder a root
+ *
+ * Errors: ERR_SOURCE, ERR_INPUT (a row the definition cannot take), ERR_REFUSED (a collection came out
+ * empty), ERR_SYSTEM, ERR_INTERRUPTED. After any of them the root is as it was.
+ */
+#ifndef VITRINE_BUILDER_BUILD_H
+#define VITRINE_BUILDER_BUILD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct build_options {
+    const char *definition; /* path */
+    const char *source;     /* URL */
+    const char *root;
+    int64_t keep;           /* releases to keep, the new one included; at least 2 */
+    bool allow_empty;       /* a collection without keys is not an error */
+    bool force;             /* also when the source has not changed */
+};
+
+struct build_result {
+    bool is_current;     /* nothing changed: no release was built */
+    uint64_t number;     /* of the release built, or of the current one */
+    uint64_t row_count;
+    uint64_t file_bytes;
+    int64_t elapsed_ms;
+};
+
+/* Builds and activates; prints a table of the collections to stdout when TABLE is set. */
+MUST_CHECK enum err build_release(const struct build_options *options, bool table,
+                                  struct build_result *out, struct errmsg *msg);
+
+#endif

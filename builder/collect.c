@@ -1,0 +1,301 @@
+#include "builder/collect.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "base/interrupt.h"
+#include "builder/keys.h"
+#include "builder/listing.h"
+#include "builder/pack.h"
+#include "builder/stream.h"
+#include "replica/format.h"
+#include "replica/store.h"
+#include "replica/verify.h"
+
+struct collecting {
+    const struct collection *collection;
+    const char *release_dir;
+    struct file_list *files;
+    struct progress *progress;
+    struct pack *pack;
+    struct store *store;            /* the partition being filled, or NULL */
+    struct manifest_file partition; /* its entry so far */
+    unsigned partition_count;
+    struct collect_result result;
+};
+
+enum err file_list_add(struct file_list *files, const char *release_dir, struct manifest_file entry,
+                       struct errmsg *msg)
+{
+    bool has_pages = entry.kind == FILE_PARTITION || entry.kind == FILE_LISTING;
+    char *path = path_join(release_dir, "%.*s", SLICE_ARG(entry.path));
+    enum err rc;
+
+    entry.first_page = files->pages->len / 8;
+    rc = file_hash(path, &entry.hash, &entry.size_bytes, has_pages ? files->pages : NULL, msg);
+    free(path);
+    if (rc != ERR_NONE) {
+        return rc;
+    }
+    if (files->count == files->room) {
+        files->room = files->room == 0 ? 32 : files->room * 2;
+        files->items = memory_realloc(files->items, files->room * sizeof *files->items);
+    }
+    files->items[files->count++] = entry;
+    return ERR_NONE;
+}
+
+static struct manifest_key keep_key(struct arena *arena, const struct key *key)
+{
+    struct manifest_key kept = {.is_text = key->is_text, .integer = key->integer};
+
+    if (key->is_text) {
+        kept.text = arena_copy(arena, key->text);
+    }
+    return kept;
+}
+
+/* ---- partitions ---- */
+
+static enum err begin_partition(struct collecting *state, struct errmsg *msg)
+{
+    const struct collection *collection = state->collection;
+    struct arena *arena = state->files->arena;
+    char name[256];
+    char *path;
+    enum err rc;
+
+    snprintf(name, sizeof name, "%.*s/%04u.db", SLICE_ARG(collection->name),
+             ++state->partition_count);
+    state->partition = (struct manifest_file){.kind = FILE_PARTITION,
+                                              .path = arena_copy(arena, slice_str(name)),
+                                              .collection = collection->name};
+    path = path_join(state->release_dir, "%s", name);
+    rc = store_create(path, collection->key_is_text ? STORE_PARTITION_TEXT : STORE_PARTITION,
+                      &state->store, msg);
+    free(path);
+    if (rc == ERR_NONE) {
+        rc = store_about(state->store, "collection", collection->name, msg);
+    }
+    return rc;
+}
+
+static enum err end_partition(struct collecting *state, struct errmsg *msg)
+{
+    struct store *store = state->store;
+    enum err rc;
+
+    if (store == NULL) {
+        return ERR_NONE;
+    }
+    state->store = NULL;
+    rc = store_finish(store, msg);
+    if (rc == ERR_NONE) {
+        rc = file_list_add(state->files, state->release_dir, state->partition, msg);
+    }
+    if (rc == ERR_NONE) {
+        state->result.file_bytes += state->files->items[state->files->count - 1].size_bytes;
+    }
+    return rc;
+}
+
+/* A partition closes between two keys: before one that would bring it over its limits. */
+static bool is_full(const struct collecting *state)
+{
+    return state->partition.row_count + pack_row_count(state->pack) > PARTITION_ROWS_MAX ||
+           store_bytes(state->store) > PARTITION_BYTES_MAX;
+}
+
+/* Writes the group of KEY from what was packed. */
+static enum err end_key(struct collecting *state, const struct key *key, struct errmsg *msg)
+{
+    uint64_t row_count = pack_row_count(state->pack);
+    bool is_streaming = row_count > CHUNK_ROWS; /* its chunks are in this partition already */
+    char text[KEY_TEXT_SIZE];
+    enum err rc = ERR_NONE;
+
+    if (state->partition.key_count > 0 && !is_streaming && is_full(state)) {
+        rc = end_partition(state, msg);
+        if (rc == ERR_NONE) {
+            rc = begin_partition(state, msg);
+        }
+    }
+    if (rc == ERR_NONE) {
+        rc = pack_finish(state->pack, key, state->store, msg);
+    }
+    if (rc != ERR_NONE) {
+        return err_wrap(msg, rc, "%s", key_text(text, key));
+    }
+    if (state->partition.key_count++ == 0) {
+        state->partition.first_key = keep_key(state->files->arena, key);
+    }
+    state->partition.last_key = keep_key(state->files->arena, key);
+    state->partition.row_count += row_count;
+    state->result.row_count += row_count;
+    state->result.key_count++;
+    progress_add(state->progress, row_count);
+    return ERR_NONE;
+}
+
+/* Makes sure that there is a partition for the next key; a full one ends here. */
+static enum err make_room(struct collecting *state, struct errmsg *msg)
+{
+    enum err rc = ERR_NONE;
+
+    if (state->store != NULL && state->partition.key_count > 0 &&
+        (state->partition.row_count >= PARTITION_ROWS_MAX ||
+         store_bytes(state->store) > PARTITION_BYTES_MAX)) {
+        rc = end_partition(state, msg);
+    }
+    if (rc == ERR_NONE && state->store == NULL) {
+        rc = begin_partition(state, msg);
+    }
+    return rc;
+}
+
+/* ---- the pass over the rows ---- */
+
+/* Groups without rows for the keys that `keys` yields before KEY (all, when KEY is NULL). */
+static enum err empty_keys(struct collecting *state, struct keys *keys, const struct key *key,
+                           struct errmsg *msg)
+{
+    for (;;) {
+        const struct key *empty;
+        enum err rc = keys_before(keys, key, &empty, msg);
+
+        if (rc != ERR_NONE || empty == NULL) {
+            return rc;
+        }
+        rc = make_room(state, msg);
+        if (rc == ERR_NONE) {
+            rc = end_key(state, empty, msg);
+        }
+        if (rc != ERR_NONE) {
+            return rc;
+        }
+    }
+}
+
+/* The key of the rows being packed, kept beyond the row that it came with. */
+struct kept_key {
+    bool is_set;
+    struct key key;
+    struct buffer text;
+};
+
+static void keep(struct kept_key *kept, const struct key *key)
+{
+    kept->is_set = true;
+    kept->key = *key;
+    if (key->is_text) {
+        buffer_clear(&kept->text);
+        buffer_append_slice(&kept->text, key->text);
+        kept->key.text = buffer_slice(&kept->text);
+    }
+}
+
+static enum err take_row(struct collecting *state, struct keys *keys, struct kept_key *current,
+                         const struct stream_row *row, struct errmsg *msg)
+{
+    enum err rc = ERR_NONE;
+
+    if (row->is_first) {
+        if (current->is_set) {
+            rc = end_key(state, &current->key, msg);
+        }
+        if (rc == ERR_NONE) {
+            rc = empty_keys(state, keys, &row->key, msg);
+        }
+        if (rc == ERR_NONE) {
+            rc = make_room(state, msg);
+        }
+        keep(current, &row->key);
+    }
+    return rc == ERR_NONE ? pack_row(state->pack, row->fields, state->store, msg) : rc;
+}
+
+static enum err take_rows(struct collecting *state, struct stream *stream, struct keys *keys,
+                          struct errmsg *msg)
+{
+    struct kept_key current = {0};
+    const struct stream_row *row;
+    enum err rc;
+
+    buffer_init(&current.text, SIZE_MAX / 2);
+    for (;;) {
+        rc = interrupt_requested() ? err_set(msg, ERR_INTERRUPTED, "interrupted")
+                                   : stream_next(stream, &row, msg);
+        if (rc != ERR_NONE || row == NULL) {
+            break;
+        }
+        rc = take_row(state, keys, &current, row, msg);
+        if (rc != ERR_NONE) {
+            break;
+        }
+    }
+    if (rc == ERR_NONE && current.is_set) {
+        rc = end_key(state, &current.key, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = empty_keys(state, keys, NULL, msg);
+    }
+    buffer_free(&current.text);
+    return rc;
+}
+
+static enum err collect_rows(struct collecting *state, struct source *source, struct errmsg *msg)
+{
+    struct stream *stream = NULL;
+    struct keys *keys = NULL;
+    enum err rc = stream_open(source, state->collection, &stream, msg);
+
+    if (rc == ERR_NONE) {
+        rc = keys_open(source, state->collection, &keys, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = take_rows(state, stream, keys, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = end_partition(state, msg);
+    }
+    if (stream != NULL) {
+        state->result.source_bytes = stream_bytes(stream);
+        state->result.duplicate_names = stream_duplicate_names(stream);
+    }
+    keys_close(keys);
+    stream_close(stream);
+    return rc;
+}
+
+enum err collect(struct source *source, const struct collection *collection,
+                 const char *release_dir, struct file_list *files, struct progress *progress,
+                 struct collect_result *out, struct errmsg *msg)
+{
+    struct collecting state = {.collection = collection,
+                               .release_dir = release_dir,
+                               .files = files,
+                               .progress = progress,
+                               .pack = pack_new(collection)};
+    char *dir = path_join(release_dir, "%.*s", SLICE_ARG(collection->name));
+    enum err rc = dir_make(dir, msg);
+
+    if (rc == ERR_NONE) {
+        rc = collect_rows(&state, source, msg);
+    }
+    for (unsigned i = 0; rc == ERR_NONE && i < collection->listing_count; i++) {
+        rc = listing_build(source, collection, i, release_dir, files, msg);
+        if (rc == ERR_NONE) {
+            state.result.file_bytes += files->items[files->count - 1].size_bytes;
+        }
+    }
+    if (rc == ERR_NONE) {
+        rc = dir_sync(dir, msg);
+    }
+    store_abandon(state.store);
+    pack_free(state.pack);
+    free(dir);
+    *out = state.result;
+    return rc;
+}

@@ -1,0 +1,66 @@
+/*
+ * Import: CSV exports of a folder into the tables of a source, by the `tables` of a definition.
+ *
+ * It goes in two steps. import_plan looks at everything that can be wrong before the source is
+ * touched: the names of --only, missing files, missing columns. import_run then loads one table
+ * after the other, each in a transaction of its own: a table is loaded whole or stays as it was.
+ *
+ * Lifetime: the plan points into the definition and the options, which outlive it.
+ * Thread-safety: one owner.
+ */
+#ifndef VITRINE_BUILDER_IMPORT_H
+#define VITRINE_BUILDER_IMPORT_H
+
+#include <signal.h>
+#include <stdio.h>
+
+#include "definition/definition.h"
+#include "source/source.h"
+
+struct import_options {
+    const char *folder;
+    const char *rejects_path;
+    const char *only;                  /* "TABLE,TABLE", or NULL for all */
+    unsigned most_rejects_percent;     /* of the records of one file */
+    const volatile sig_atomic_t *stop; /* not 0: end with ERR_INTERRUPTED; may be NULL */
+};
+
+/* One table of the plan, and what became of it. */
+struct import_table {
+    const struct table *table;
+    char *path;
+    uint64_t size_bytes;
+    unsigned *field_of; /* for each column of the table, its field in the file */
+    unsigned field_count;
+    uint64_t loaded;
+    uint64_t rejected;
+    int64_t took_ms;
+    bool is_loaded; /* committed */
+};
+
+struct import_plan {
+    struct import_options options;
+    struct import_table *tables;
+    unsigned table_count;
+};
+
+/* ERR_USAGE for a table that does not exist, ERR_INPUT for a file or column that is missing. */
+MUST_CHECK enum err import_plan(const struct definition *definition,
+                                const struct import_options *options, struct import_plan *out,
+                                struct errmsg *msg);
+void import_plan_free(struct import_plan *plan);
+
+/*
+ * Loads every table of the plan and settles the source. Stops at the first table that fails, which
+ * is then as it was before: ERR_INPUT when too many of its records were rejected. The counts are in
+ * the plan in any case.
+ */
+MUST_CHECK enum err import_run(struct import_plan *plan, struct source *source, struct errmsg *msg);
+
+/* The count table: a line for each table that was loaded, and a total. */
+void import_report(const struct import_plan *plan, FILE *to);
+
+/* Records rejected in all tables. */
+uint64_t import_rejected(const struct import_plan *plan);
+
+#endif

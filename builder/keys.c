@@ -1,0 +1,118 @@
+#include "builder/keys.h"
+
+#include <stdlib.h>
+
+#include "base/json.h"
+#include "builder/query.h"
+
+struct keys {
+    const struct collection *collection;
+    struct source_rows *rows; /* NULL: no more, or none at all */
+    const struct value *row;
+    bool has_current;
+    struct key current;  /* the one given last */
+    struct buffer bytes; /* its text */
+};
+
+int key_compare(const struct key *a, const struct key *b)
+{
+    return a->is_text ? slice_compare(a->text, b->text)
+                      : (a->integer > b->integer) - (a->integer < b->integer);
+}
+
+enum err key_read(const struct collection *collection, const struct value *value, struct key *out,
+                  struct errmsg *msg)
+{
+    static const struct scalar integer = {.type = SCALAR_INTEGER};
+    enum err rc = ERR_NONE;
+
+    *out = (struct key){.is_text = collection->key_is_text};
+    if (value->type == VALUE_NULL) {
+        rc = err_set(msg, ERR_INPUT, "a row without a key; leave such rows out with WHERE");
+    } else if (!collection->key_is_text) {
+        rc = scalar_from_value(&integer, value, &out->integer, msg);
+    } else if (value->type != VALUE_TEXT) {
+        rc = err_set(msg, ERR_INPUT, "a number where the key is text");
+    } else if (!utf8_is_valid(value->text) ||
+               memchr(value->text.ptr, '\0', value->text.len) != NULL) {
+        rc = err_set(msg, ERR_INPUT, "a key that is not valid UTF-8 text");
+    } else {
+        out->text = value->text;
+    }
+    return rc == ERR_NONE ? rc
+                          : err_wrap(msg, rc, "key column %.*s", SLICE_ARG(collection->key_column));
+}
+
+enum err keys_open(struct source *source, const struct collection *collection, struct keys **out,
+                   struct errmsg *msg)
+{
+    struct keys *keys = memory_calloc(1, sizeof *keys);
+    struct buffer sql;
+    enum err rc = ERR_NONE;
+
+    keys->collection = collection;
+    buffer_init(&keys->bytes, SIZE_MAX / 2);
+    if (collection->keys.len > 0) {
+        buffer_init(&sql, QUERY_SIZE_MAX);
+        query_keys(collection, source_dialect(source), &sql);
+        rc = source_query(source, buffer_str(&sql), NULL, 0, 1, &keys->rows, msg);
+        buffer_free(&sql);
+        if (rc == ERR_NONE) {
+            rc = source_rows_next(keys->rows, &keys->row, msg);
+        }
+    }
+    if (rc != ERR_NONE) {
+        keys_close(keys);
+        return err_wrap(msg, rc, "%.*s: keys", SLICE_ARG(collection->name));
+    }
+    *out = keys;
+    return ERR_NONE;
+}
+
+void keys_close(struct keys *keys)
+{
+    if (keys != NULL) {
+        source_rows_close(keys->rows);
+        buffer_free(&keys->bytes);
+        free(keys);
+    }
+}
+
+/* Keeps KEY beyond its row, and moves to the next row. */
+static enum err take(struct keys *keys, const struct key *key, struct errmsg *msg)
+{
+    keys->current = *key;
+    keys->has_current = true;
+    if (key->is_text) {
+        buffer_clear(&keys->bytes);
+        buffer_append_slice(&keys->bytes, key->text);
+        keys->current.text = buffer_slice(&keys->bytes);
+    }
+    return source_rows_next(keys->rows, &keys->row, msg);
+}
+
+enum err keys_before(struct keys *keys, const struct key *limit, const struct key **key,
+                     struct errmsg *msg)
+{
+    enum err rc = ERR_NONE;
+
+    *key = NULL;
+    while (rc == ERR_NONE && *key == NULL && keys->row != NULL) {
+        struct key next;
+        int order;
+
+        rc = key_read(keys->collection, &keys->row[0], &next, msg);
+        if (rc != ERR_NONE) {
+            break;
+        }
+        order = limit == NULL ? -1 : key_compare(&next, limit);
+        if (order > 0) {
+            return ERR_NONE;
+        }
+        if (order < 0 && !(keys->has_current && key_compare(&next, &keys->current) == 0)) {
+            *key = &keys->current;
+        }
+        rc = take(keys, &next, msg);
+    }
+    return rc == ERR_NONE ? rc : err_wrap(msg, rc, "%.*s: keys", SLICE_ARG(keys->collection->name));
+}

@@ -1,0 +1,33 @@
+/*
+ * The keys that a collection's `keys` SELECT yields, ascending, so that keys without rows are known
+ * too.
+ */
+#ifndef VITRINE_BUILDER_KEYS_H
+#define VITRINE_BUILDER_KEYS_H
+
+#include "definition/definition.h"
+#include "replica/reader.h"
+#include "source/source.h"
+
+struct keys;
+
+/* A collection without `keys` gets an empty stream. */
+MUST_CHECK enum err keys_open(struct source *source, const struct collection *collection,
+                              struct keys **out, struct errmsg *msg);
+void keys_close(struct keys *keys); /* accepts NULL */
+
+/*
+ * The next key that is below LIMIT (any, when LIMIT is NULL), once each, or NULL. A key equal to
+ * LIMIT is skipped. *KEY lives until the next call.
+ */
+MUST_CHECK enum err keys_before(struct keys *keys, const struct key *limit, const struct key **key,
+                                struct errmsg *msg);
+
+/* Reads VALUE as a key of COLLECTION; ERR_INPUT when it is null or of another type. */
+MUST_CHECK enum err key_read(const struct collection *collection, const struct value *value,
+                             struct key *out, struct errmsg *msg);
+
+/* Keys of one type in ascending order: <0, 0, >0. */
+int key_compare(const struct key *a, const struct key *b);
+
+#endif

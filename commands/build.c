@@ -1,0 +1,127 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "builder/build.h"
+#include "commands/commands.h"
+#include "commands/default_definition.h"
+
+struct build_arguments {
+    const char *definition;
+    const char *source;
+    const char *root;
+    int64_t every_ms;
+    int64_t keep;
+    bool allow_empty;
+    bool force;
+};
+
+static const struct option options[] = {
+    OPTION_TEXT("definition", "FILE", NULL, struct build_arguments, definition,
+                "what is read and how it is shaped; by default the definition that comes along"),
+    OPTION_REQUIRED("source", "URL", struct build_arguments, source,
+                    "the source of truth: sqlite:FILE"),
+    OPTION_REQUIRED("root", "DIR", struct build_arguments, root,
+                    "where releases/ and the link current are; made when missing"),
+    OPTION_DURATION("every", "TIME", NULL, struct build_arguments, every_ms,
+                    "keep running and build again when the source has changed"),
+    OPTION_INTEGER("keep", "N", "3", 2, 1000, struct build_arguments, keep,
+                   "releases to keep, the new one included"),
+    OPTION_FLAG("allow-empty", struct build_arguments, allow_empty,
+                "accept collections that come out without a key"),
+    OPTION_FLAG("force", struct build_arguments, force,
+                "build also when nothing has changed since the current release"),
+    OPTION_END,
+};
+
+static enum err build_once(const struct build_options *wanted, struct errmsg *msg)
+{
+    struct build_result result;
+    enum err rc = build_release(wanted, true, &result, msg);
+
+    if (rc == ERR_NONE && result.is_current) {
+        printf("release %06" PRIu64 " is up to date\n", result.number);
+    }
+    fflush(stdout);
+    return rc;
+}
+
+/* Follows the source. A build that fails is logged and tried again at the next turn. */
+static enum err build_forever(const struct build_options *wanted, int64_t every_ms)
+{
+    char last[sizeof(struct errmsg)] = "";
+
+    while (!interrupt_requested()) {
+        struct build_result result;
+        struct errmsg msg;
+        enum err rc = build_release(wanted, false, &result, &msg);
+
+        if (rc == ERR_NONE && !result.is_current) {
+            log_info("release_built",
+                     "release=%06" PRIu64 " rows=%" PRIu64 " bytes=%" PRIu64 " ms=%" PRId64,
+                     result.number, result.row_count, result.file_bytes, result.elapsed_ms);
+        }
+        if (rc != ERR_NONE && rc != ERR_INTERRUPTED && strcmp(last, msg.text) != 0) {
+            log_error("build_failed", "reason=\"%s\"", msg.text);
+        }
+        snprintf(last, sizeof last, "%s", rc == ERR_NONE ? "" : msg.text);
+        if (!interrupt_requested()) {
+            interrupt_sleep(every_ms);
+        }
+    }
+    return ERR_NONE;
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+    struct build_arguments given;
+    struct arguments arguments;
+    struct errmsg msg;
+    char *found = NULL;
+    bool done;
+    enum err rc;
+    int code = options_begin(command, argc, argv, &given, &arguments, &done);
+
+    if (done) {
+        return code;
+    }
+    interrupt_catch();
+    if (given.definition == NULL) {
+        found = default_definition();
+    }
+    struct build_options wanted = {
+        .definition = given.definition != NULL ? given.definition : found,
+        .source = given.source,
+        .root = given.root,
+        .keep = given.keep,
+        .allow_empty = given.allow_empty,
+        .force = given.force,
+    };
+    if (wanted.definition == NULL) {
+        rc = err_set(&msg, ERR_USAGE,
+                     "no definition was found beside the program; give one with "
+                     "--definition FILE");
+    } else if (given.every_ms > 0) {
+        rc = build_forever(&wanted, given.every_ms);
+    } else {
+        rc = build_once(&wanted, &msg);
+    }
+    free(found);
+    return options_end(command, rc, &msg);
+}
+
+const struct command command_build = {
+    .name = "build",
+    .usage = "--source URL --root DIR [options]",
+    .about = "makes a release from the source and activates it",
+    .description =
+        "Opens one consistent snapshot of the source, writes every collection of the definition\n"
+        "into columnar partitions, and renames the finished release into place. A build that\n"
+        "fails leaves the root as it was. With --every it follows the source.\n"
+        "Exit codes: 0 built or up to date, 1 failed, 2 usage, 3 refused by a check.",
+    .options = options,
+    .run = run,
+};

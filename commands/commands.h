@@ -1,0 +1,19 @@
+/*
+ * The subcommands of the program: each is defined in commands/NAME.c, vitrine.c lists them.
+ */
+#ifndef VITRINE_COMMANDS_COMMANDS_H
+#define VITRINE_COMMANDS_COMMANDS_H
+
+#include "base/options.h"
+
+extern const struct command command_generate;
+extern const struct command command_import;
+extern const struct command command_build;
+extern const struct command command_serve;
+extern const struct command command_run;
+extern const struct command command_inspect;
+extern const struct command command_verify;
+extern const struct command command_releases;
+extern const struct command command_activate;
+
+#endif

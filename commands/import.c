@@ -1,0 +1,130 @@
+#include <signal.h>
+#include <stdlib.h>
+
+#include "builder/import.h"
+#include "commands/commands.h"
+#include "commands/default_definition.h"
+
+struct import_arguments {
+    const char *definition;
+    const char *source;
+    const char *rejects;
+    const char *only;
+    int64_t most_rejects;
+};
+
+static const struct option options[] = {
+    OPTION_TEXT("definition", "FILE", NULL, struct import_arguments, definition,
+                "what the files hold: its `tables`; by default the definition that comes along"),
+    OPTION_REQUIRED("source", "URL", struct import_arguments, source,
+                    "where the records go: sqlite:FILE, made when missing"),
+    OPTION_TEXT("rejects", "FILE", "rejects.csv", struct import_arguments, rejects,
+                "where records go that cannot be taken, with the reason"),
+    OPTION_TEXT("only", "TABLES", NULL, struct import_arguments, only,
+                "load these tables only: NAME,NAME"),
+    OPTION_INTEGER("most-rejects", "PERCENT", "5", 0, 100, struct import_arguments, most_rejects,
+                   "fail when more of a file's records are rejected"),
+    OPTION_END,
+};
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int number)
+{
+    (void)number;
+    stop = 1;
+}
+
+/* The second signal ends the process at once; SQLite then rolls back when it is opened again. */
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static void print_outcome(const struct import_plan *plan)
+{
+    import_report(plan, stdout);
+    if (import_rejected(plan) > 0) {
+        printf("rejected records: %s\n", plan->options.rejects_path);
+    }
+    fflush(stdout);
+}
+
+static enum err import(const struct definition *definition, const struct import_arguments *given,
+                       const char *folder, struct errmsg *msg)
+{
+    struct import_options wanted = {
+        .folder = folder,
+        .rejects_path = given->rejects,
+        .only = given->only,
+        .most_rejects_percent = (unsigned)given->most_rejects,
+        .stop = &stop,
+    };
+    struct import_plan plan;
+    struct source *source = NULL;
+    enum err rc = import_plan(definition, &wanted, &plan, msg);
+
+    if (rc != ERR_NONE) {
+        return rc;
+    }
+    rc = source_open(given->source, SOURCE_WRITE, &source, msg);
+    if (rc == ERR_NONE) {
+        rc = import_run(&plan, source, msg);
+        print_outcome(&plan);
+    }
+    source_close(source);
+    import_plan_free(&plan);
+    return rc;
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+    struct import_arguments given;
+    struct arguments arguments;
+    struct definition *definition = NULL;
+    struct errmsg msg;
+    char *found = NULL;
+    const char *path;
+    bool done;
+    enum err rc;
+    int code = options_begin(command, argc, argv, &given, &arguments, &done);
+
+    if (done) {
+        return code;
+    }
+    catch_signals();
+    path = given.definition;
+    if (path == NULL) {
+        path = found = default_definition();
+    }
+    if (path == NULL) {
+        rc = err_set(&msg, ERR_USAGE, "there is no definition; name one by --definition FILE");
+    } else {
+        rc = definition_load(path, &definition, &msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = import(definition, &given, arguments.items[0], &msg);
+    }
+    definition_free(definition);
+    free(found);
+    return options_end(command, rc, &msg);
+}
+
+const struct command command_import = {
+    .name = "import",
+    .usage = "[--definition FILE] --source URL [options] DIR",
+    .about = "load CSV exports into a source",
+    .description =
+        "Loads the CSV files of DIR into the tables of the definition, each table in a "
+        "transaction\n"
+        "of its own that replaces what was there. Records that cannot be taken go to the rejects\n"
+        "file, with file, line and reason; docs/import.md has the rules.",
+    .options = options,
+    .least_arguments = 1,
+    .most_arguments = 1,
+    .run = run,
+};

@@ -1,0 +1,30 @@
+#include "commands/which_release.h"
+
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "base/number.h"
+#include "replica/release.h"
+
+enum err which_release(const char *root, const char *number, char **dir, struct errmsg *msg)
+{
+    char name[24];
+    int64_t value;
+    char *path;
+
+    if (number == NULL) {
+        return root_current(root, dir, msg);
+    }
+    if (!parse_integer(slice_str(number), &value) || value < 0) {
+        return err_set(msg, ERR_USAGE, "\"%s\" is not the number of a release", number);
+    }
+    path = path_join(root, "releases/%s", release_name(name, (uint64_t)value));
+    if (!file_exists(path)) {
+        free(path);
+        return err_set(msg, ERR_NOT_FOUND,
+                       "%s has no release %s; `vitrine releases --root %s` lists them", root, name,
+                       root);
+    }
+    *dir = path;
+    return ERR_NONE;
+}

@@ -1,0 +1,131 @@
+/*
+ * Private to this folder: the loader of a definition, split by what it reads.
+ *
+ *   definition.c        top level: name, tables, collections, routes
+ *   load.c              what all of them read: names, SQL texts, types, lists
+ *   load_tables.c       tables:       columns, indexes
+ *   load_collections.c  collections:  key, rows, fields, orders, listings
+ *   load_fields.c       fields:       scalar fields
+ *   load_nested.c       fields:       nested rows
+ *   load_orders.c       orders, listings and `order:` of nested rows
+ *   load_routes.c       routes:       from, listing, failures
+ *   load_path.c         get:          the path of a route
+ *   load_request.c      key, order, page, count of a route
+ *   load_template.c     row, answer:  templates, flattened; compose.c writes them
+ *
+ * Every function returns ERR_DEFINITION with its place, or ERR_NONE. What they build lives in the
+ * definition's arena, so nothing is to be freed after an error.
+ */
+#ifndef VITRINE_DEFINITION_LOAD_H
+#define VITRINE_DEFINITION_LOAD_H
+
+#include "definition/definition.h"
+#include "definition/yaml.h"
+
+struct loader {
+    struct yaml yaml;
+    struct definition *definition;
+};
+
+/* The fields of a collection or of nested rows. */
+struct field_list {
+    struct field *fields;
+    unsigned count;
+    unsigned visible; /* those that are not hidden */
+};
+
+/* ---- load.c ---- */
+
+/* [A-Za-z_][A-Za-z0-9_]*, at most DEFINITION_NAME_MAX bytes. WHAT: "the name of a table". */
+MUST_CHECK enum err load_name(const struct loader *loader, const struct yaml_node *node,
+                              const char *what, struct slice *out);
+bool name_is_valid(struct slice name);
+
+/* A SELECT without its semicolon, blanks at both ends left away. */
+MUST_CHECK enum err load_sql(const struct loader *loader, const struct yaml_node *node,
+                             const char *what, struct slice *out);
+
+/* Refuses a node that is not a mapping, or has no members, or more than MOST. WHAT: "tables". */
+MUST_CHECK enum err load_mapping(const struct loader *loader, const struct yaml_node *node,
+                                 const char *what, unsigned most);
+/* The same for a list. */
+MUST_CHECK enum err load_list(const struct loader *loader, const struct yaml_node *node,
+                              const char *what, unsigned most);
+
+/* The member NAME of MAPPING, refused when it is missing; ADVICE says what to write. */
+MUST_CHECK enum err load_required(const struct loader *loader, const struct yaml_node *mapping,
+                                  const char *what, const char *name, const char *advice,
+                                  const struct yaml_node **out);
+
+/* `PREFIX; ` and what of NAMES may have been meant. */
+enum err load_unknown(const struct loader *loader, const struct yaml_node *at, struct slice wrong,
+                      const struct slice *names, unsigned count, const char *fmt, ...)
+    PRINTF_LIKE(6, 7);
+
+/* One of the words of a NULL-terminated table, as its index. */
+MUST_CHECK enum err load_word(const struct loader *loader, const struct yaml_node *node,
+                              const char *what, const char *const *words, unsigned *out);
+
+/* `scale:` of MAPPING, 0 to 18: required for a decimal or a ratio, refused for other types. */
+MUST_CHECK enum err load_scale(const struct loader *loader, const struct yaml_node *mapping,
+                               const struct yaml_node *type, bool is_scaled, uint8_t *out);
+
+/* ---- load_tables.c ---- */
+MUST_CHECK enum err load_tables(struct loader *loader, const struct yaml_node *node);
+
+/* ---- load_collections.c ---- */
+MUST_CHECK enum err load_collections(struct loader *loader, const struct yaml_node *node);
+
+/* ---- load_fields.c ---- */
+
+/* DEPTH: 0 for a collection, 1 for rows nested in it ... */
+MUST_CHECK enum err load_fields(struct loader *loader, const struct yaml_node *node, unsigned depth,
+                                struct field_list *out);
+
+/* The index of the field of this name, or -1. */
+int field_find(const struct field_list *list, struct slice name);
+
+/* A name that is none of the fields': says so, and which there are. */
+enum err load_unknown_field(const struct loader *loader, const struct yaml_node *at,
+                            struct slice name, const struct field_list *list);
+
+/* Refuses a scalar type that is not one of the COUNT types in ALLOWED. */
+MUST_CHECK enum err load_scalar_type(const struct loader *loader, const struct yaml_node *node,
+                                     const enum scalar_type *allowed, unsigned count,
+                                     enum scalar_type *out);
+
+/* ---- load_nested.c ---- */
+MUST_CHECK enum err load_nested(struct loader *loader, const struct yaml_node *node, unsigned depth,
+                                struct nested **out);
+
+/* ---- load_orders.c ---- */
+
+/* A list of terms, `name` or `-name`, over the fields of one level. */
+MUST_CHECK enum err load_terms(const struct loader *loader, const struct yaml_node *node,
+                               const struct field_list *list, struct order *out);
+/* NAME: [terms], ... WHAT: "orders" or "listings". */
+MUST_CHECK enum err load_orders(const struct loader *loader, const struct yaml_node *node,
+                                const char *what, unsigned most, const struct field_list *list,
+                                struct order **out, unsigned *count);
+
+/* ---- load_path.c ---- */
+MUST_CHECK enum err load_path(struct loader *loader, const struct yaml_node *node,
+                              struct route *route);
+bool path_is_same_shape(const struct route *a, const struct route *b);
+/* Letters, digits and _ . ~ -, at most DEFINITION_NAME_MAX bytes. */
+bool path_text_is_valid(struct slice text);
+
+/* ---- load_request.c ---- */
+MUST_CHECK enum err load_request(struct loader *loader, const struct yaml_node *node,
+                                 struct route *route);
+
+/* ---- load_routes.c ---- */
+MUST_CHECK enum err load_routes(struct loader *loader, const struct yaml_node *node);
+
+/* ---- load_template.c ---- */
+
+/* `row:` and `answer:` of a route, either NULL when absent. */
+MUST_CHECK enum err load_templates(struct loader *loader, struct route *route,
+                                   const struct yaml_node *row, const struct yaml_node *answer);
+
+#endif

@@ -1,0 +1,233 @@
+/* routes: which request is answered with what. */
+#include "definition/load.h"
+
+#include <stdio.h>
+
+#include "definition/wording.h"
+
+static enum err find_collection(const struct loader *loader, const struct yaml_node *node,
+                                struct route *route)
+{
+    const struct definition *definition = loader->definition;
+    struct slice names[DEFINITION_COLLECTIONS_MAX];
+    struct slice name;
+    enum err rc = yaml_text(&loader->yaml, node, "`from`", &name);
+
+    if (rc != ERR_NONE) {
+        return rc;
+    }
+    for (unsigned i = 0; i < definition->collection_count; i++) {
+        names[i] = definition->collections[i].name;
+        if (slice_equal(names[i], name)) {
+            route->collection = &definition->collections[i];
+            route->collection_index = i;
+            return ERR_NONE;
+        }
+    }
+    return load_unknown(loader, node, name, names, definition->collection_count,
+                        "there is no collection %s", wording_quote(name).text);
+}
+
+static enum err find_listing(const struct loader *loader, const struct yaml_node *node,
+                             struct route *route)
+{
+    const struct collection *collection = route->collection;
+    struct slice names[DEFINITION_LISTINGS_MAX];
+    struct slice name;
+    enum err rc = yaml_text(&loader->yaml, node, "`listing`", &name);
+
+    if (rc != ERR_NONE) {
+        return rc;
+    }
+    if (collection->listing_count == 0) {
+        return yaml_error(&loader->yaml, node,
+                          "collection %.*s has no listings; write listings: {%.*s: [FIELD]} there",
+                          SLICE_ARG(collection->name), SLICE_ARG(name));
+    }
+    for (unsigned i = 0; i < collection->listing_count; i++) {
+        names[i] = collection->listings[i].order.name;
+        if (slice_equal(names[i], name)) {
+            route->listing = (int)i;
+            return ERR_NONE;
+        }
+    }
+    return load_unknown(loader, node, name, names, collection->listing_count,
+                        "collection %.*s has no listing %s", SLICE_ARG(collection->name),
+                        wording_quote(name).text);
+}
+
+/* Refuses the members of NODE that mean nothing to this kind of route. */
+static enum err refuse_members(const struct loader *loader, const struct yaml_node *node,
+                               const char *what, const char *const *misplaced)
+{
+    for (unsigned i = 0; i < node->count; i++) {
+        for (unsigned j = 0; misplaced[j] != NULL; j++) {
+            if (slice_is(node->names[i]->text, misplaced[j])) {
+                return yaml_error(&loader->yaml, node->names[i],
+                                  "%s, so it has no `%s`; leave it "
+                                  "away",
+                                  what, misplaced[j]);
+            }
+        }
+    }
+    return ERR_NONE;
+}
+
+static enum err check_members(const struct loader *loader, const struct yaml_node *node,
+                              const struct route *route)
+{
+    static const char *const not_listing[] = {"key", "order", "invalid_key", "missing", NULL};
+    static const char *const not_document[] = {"order", "page", "count", NULL};
+
+    if (route->listing >= 0) {
+        return refuse_members(loader, node, "this route answers a listing of all keys",
+                              not_listing);
+    }
+    if (collection_is_document(route->collection)) {
+        return refuse_members(loader, node, "this route answers one document", not_document);
+    }
+    return ERR_NONE;
+}
+
+static enum err load_source(const struct loader *loader, const struct yaml_node *node,
+                            struct route *route)
+{
+    const struct yaml_node *listing = yaml_get(node, "listing");
+    const struct yaml_node *from = NULL;
+    enum err rc = load_required(loader, node, "a route", "from", "from: COLLECTION", &from);
+
+    route->listing = -1;
+    if (rc == ERR_NONE) {
+        rc = find_collection(loader, from, route);
+    }
+    if (rc == ERR_NONE && listing != NULL) {
+        rc = find_listing(loader, listing, route);
+    }
+    if (rc == ERR_NONE) {
+        rc = check_members(loader, node, route);
+    }
+    return rc;
+}
+
+/* {status: 404, text: "..."} */
+static enum err load_failure(const struct loader *loader, const struct yaml_node *node,
+                             const char *what, struct failure *out)
+{
+    static const char *const members[] = {"status", "text", NULL};
+    const struct yaml_node *status = NULL;
+    const struct yaml_node *text = NULL;
+    int64_t code = 0;
+    enum err rc = yaml_expect_members(&loader->yaml, node, what, members);
+
+    if (rc == ERR_NONE) {
+        rc = load_required(loader, node, what, "status", "{status: 404, text: \"...\"}", &status);
+    }
+    if (rc == ERR_NONE) {
+        rc = load_required(loader, node, what, "text", "{status: 404, text: \"...\"}", &text);
+    }
+    if (rc == ERR_NONE) {
+        rc = yaml_integer(&loader->yaml, status, "`status`", 400, 599, &code);
+    }
+    if (rc == ERR_NONE) {
+        rc = yaml_text(&loader->yaml, text, "`text`", &out->text);
+    }
+    if (rc == ERR_NONE && out->text.len > DEFINITION_FAILURE_MAX) {
+        return yaml_error(&loader->yaml, text, "`text` has %zu bytes; write at most %d",
+                          out->text.len, DEFINITION_FAILURE_MAX);
+    }
+    out->status = (unsigned)code;
+    return rc;
+}
+
+static enum err load_failures(const struct loader *loader, const struct yaml_node *node,
+                              struct route *route)
+{
+    const struct yaml_node *invalid_key = yaml_get(node, "invalid_key");
+    const struct yaml_node *missing = yaml_get(node, "missing");
+    char text[DEFINITION_NAME_MAX + 32];
+    enum err rc = ERR_NONE;
+
+    if (invalid_key != NULL) {
+        rc = load_failure(loader, invalid_key, "`invalid_key`", &route->invalid_key);
+    } else {
+        int len = snprintf(text, sizeof text, "Error: invalid %.*s",
+                           (int)(route->key.is_present ? route->key.name.len : 3),
+                           route->key.is_present ? route->key.name.ptr : "key");
+
+        route->invalid_key.status = 400;
+        route->invalid_key.text = arena_copy(loader->yaml.arena, slice_of(text, (size_t)len));
+    }
+    route->missing.text = slice_of("", 0);
+    if (rc == ERR_NONE && missing != NULL) {
+        rc = load_failure(loader, missing, "`missing`", &route->missing);
+    }
+    return rc;
+}
+
+static enum err load_route(struct loader *loader, const struct yaml_node *node, struct route *route)
+{
+    static const char *const members[] = {"get",    "from",        "listing", "key",
+                                          "order",  "page",        "count",   "row",
+                                          "answer", "invalid_key", "missing", NULL};
+    const struct yaml_node *get = NULL;
+    enum err rc = yaml_expect_members(&loader->yaml, node, "a route", members);
+
+    if (rc == ERR_NONE) {
+        rc = load_required(loader, node, "a route", "get", "get: /books/:book_id", &get);
+    }
+    if (rc == ERR_NONE) {
+        rc = load_path(loader, get, route);
+    }
+    if (rc == ERR_NONE) {
+        rc = load_source(loader, node, route);
+    }
+    if (rc == ERR_NONE) {
+        rc = load_request(loader, node, route);
+    }
+    if (rc == ERR_NONE) {
+        rc = load_failures(loader, node, route);
+    }
+    if (rc == ERR_NONE) {
+        rc = load_templates(loader, route, yaml_get(node, "row"), yaml_get(node, "answer"));
+    }
+    return rc;
+}
+
+static enum err check_shape(const struct loader *loader, const struct yaml_node *routes,
+                            unsigned index)
+{
+    const struct route *all = loader->definition->routes;
+
+    for (unsigned i = 0; i < index; i++) {
+        if (path_is_same_shape(&all[i], &all[index])) {
+            return yaml_error(&loader->yaml, yaml_get(routes->items[index], "get"),
+                              "%s answers the same requests as the route in line %u; change one",
+                              wording_quote(all[index].path).text,
+                              yaml_get(routes->items[i], "get")->line);
+        }
+    }
+    return ERR_NONE;
+}
+
+enum err load_routes(struct loader *loader, const struct yaml_node *node)
+{
+    struct definition *definition = loader->definition;
+    enum err rc;
+
+    if (node->kind == YAML_SEQUENCE && node->count == 0) {
+        return ERR_NONE;
+    }
+    rc = load_list(loader, node, "`routes`", DEFINITION_ROUTES_MAX);
+    if (rc != ERR_NONE) {
+        return rc;
+    }
+    definition->route_count = node->count;
+    definition->routes = arena_calloc(loader->yaml.arena, node->count, sizeof *definition->routes);
+    for (unsigned i = 0; rc == ERR_NONE && i < node->count; i++) {
+        rc = load_route(loader, node->items[i], &definition->routes[i]);
+        if (rc == ERR_NONE) {
+            rc = check_shape(loader, node, i);
+        }
+    }
+    return rc;
+}

@@ -1,0 +1,201 @@
+#include "replica/partition.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "replica/format.h"
+
+static const char *const table_names[TABLE_COUNT] = {"groups", "chunks", "blocks"};
+
+static enum err damaged(const struct partition *partition, struct errmsg *msg)
+{
+    return err_set(msg, ERR_CORRUPT, "read %s: %s", partition->path, sqlite3_errmsg(partition->db));
+}
+
+/* "file:PATH?immutable=1" with what a URI cannot hold as %XX. */
+static void append_uri(struct buffer *uri, const char *path)
+{
+    buffer_append_str(uri, "file:");
+    for (const char *p = path; *p != '\0'; p++) {
+        if (strchr("?#% ", *p) != NULL) {
+            buffer_printf(uri, "%%%02X", (unsigned char)*p);
+        } else {
+            buffer_append_byte(uri, *p);
+        }
+    }
+    buffer_append_str(uri, "?immutable=1");
+}
+
+/* The format stands in the header of the file, where SQLite keeps it for its users. */
+static enum err check_identity(struct partition *partition, struct errmsg *msg)
+{
+    static const char *const pragmas[] = {"PRAGMA application_id", "PRAGMA user_version"};
+    const int expected[] = {FORMAT_APPLICATION_ID, FORMAT_VERSION};
+
+    for (unsigned i = 0; i < 2; i++) {
+        sqlite3_stmt *statement = NULL;
+        int value = 0;
+        int rc = sqlite3_prepare_v2(partition->db, pragmas[i], -1, &statement, NULL);
+
+        if (rc == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
+            value = sqlite3_column_int(statement, 0);
+        }
+        sqlite3_finalize(statement);
+        if (rc != SQLITE_OK) {
+            return damaged(partition, msg);
+        }
+        if (value != expected[i]) {
+            return err_set(msg, ERR_CORRUPT, "read %s: not a partition of this format",
+                           partition->path);
+        }
+    }
+    return ERR_NONE;
+}
+
+/* Copies the dictionary out of the file, when it has one. */
+static enum err load_dictionary(struct partition *partition, struct errmsg *msg)
+{
+    sqlite3_stmt *statement = NULL;
+    enum err rc = ERR_NONE;
+
+    if (sqlite3_prepare_v2(partition->db, "SELECT data FROM dictionary WHERE id = 0", -1,
+                           &statement, NULL) != SQLITE_OK) {
+        return damaged(partition, msg);
+    }
+    switch (sqlite3_step(statement)) {
+    case SQLITE_DONE:
+        break;
+    case SQLITE_ROW: {
+        const void *bytes = sqlite3_column_blob(statement, 0);
+        size_t size = (size_t)sqlite3_column_bytes(statement, 0);
+
+        if (size > DICTIONARY_SIZE_MAX) {
+            rc = err_set(msg, ERR_CORRUPT, "read %s: the dictionary is too large", partition->path);
+        } else if (size > 0) {
+            partition->dictionary = slice_of(memcpy(memory_alloc(size), bytes, size), size);
+        }
+        break;
+    }
+    default:
+        rc = damaged(partition, msg);
+    }
+    sqlite3_finalize(statement);
+    return rc;
+}
+
+enum err partition_open(struct partition *partition, struct errmsg *msg)
+{
+    struct buffer uri;
+    enum err rc = ERR_NONE;
+
+    if (partition->db != NULL) {
+        return ERR_NONE;
+    }
+    buffer_init(&uri, 65536);
+    append_uri(&uri, partition->path);
+    if (sqlite3_open_v2(buffer_str(&uri), &partition->db,
+                        SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
+                        NULL) != SQLITE_OK) {
+        rc = damaged(partition, msg);
+        goto out;
+    }
+    sqlite3_db_config(partition->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+    sqlite3_db_config(partition->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+    sqlite3_db_config(partition->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    if (sqlite3_exec(partition->db, "PRAGMA mmap_size = 2147418112; PRAGMA cache_size = -512", NULL,
+                     NULL, NULL) != SQLITE_OK) {
+        rc = damaged(partition, msg);
+        goto out;
+    }
+    rc = check_identity(partition, msg);
+    if (rc == ERR_NONE) {
+        rc = load_dictionary(partition, msg);
+    }
+out:
+    buffer_free(&uri);
+    if (rc != ERR_NONE) {
+        partition_close(partition);
+    }
+    return rc;
+}
+
+void partition_close(struct partition *partition)
+{
+    for (unsigned i = 0; i < TABLE_COUNT; i++) {
+        sqlite3_blob_close(partition->blobs[i]);
+        partition->blobs[i] = NULL;
+    }
+    sqlite3_finalize(partition->find_key);
+    partition->find_key = NULL;
+    sqlite3_close(partition->db);
+    partition->db = NULL;
+    free((char *)partition->dictionary.ptr);
+    partition->dictionary = (struct slice){0};
+}
+
+enum err partition_seek(struct partition *partition, enum partition_table table, int64_t id,
+                        sqlite3_blob **blob, struct errmsg *msg)
+{
+    sqlite3_blob **handle = &partition->blobs[table];
+    int rc;
+
+    if (*handle != NULL && partition->at[table] == id) {
+        *blob = *handle;
+        return ERR_NONE;
+    }
+    if (*handle != NULL) {
+        rc = sqlite3_blob_reopen(*handle, id);
+    } else {
+        rc = sqlite3_blob_open(partition->db, "main", table_names[table], "data", id, 0, handle);
+    }
+    if (rc == SQLITE_OK) {
+        *blob = *handle;
+        partition->at[table] = id;
+        return ERR_NONE;
+    }
+    if (rc == SQLITE_ERROR && strncmp(sqlite3_errmsg(partition->db), "no such rowid", 13) == 0) {
+        rc = SQLITE_OK;
+    } else {
+        err_set(msg, ERR_CORRUPT, "read %s: %s %lld: %s", partition->path, table_names[table],
+                (long long)id, sqlite3_errmsg(partition->db));
+    }
+    sqlite3_blob_close(*handle);
+    *handle = NULL;
+    *blob = NULL;
+    return rc == SQLITE_OK ? ERR_NONE : ERR_CORRUPT;
+}
+
+enum err partition_find_key(struct partition *partition, struct slice name, int64_t *id,
+                            bool *found, struct errmsg *msg)
+{
+    int rc;
+
+    if (partition->find_key == NULL &&
+        sqlite3_prepare_v3(partition->db, "SELECT key FROM keys WHERE name = ?1", -1,
+                           SQLITE_PREPARE_PERSISTENT, &partition->find_key, NULL) != SQLITE_OK) {
+        return damaged(partition, msg);
+    }
+    sqlite3_bind_text64(partition->find_key, 1, name.ptr, name.len, SQLITE_STATIC, SQLITE_UTF8);
+    rc = sqlite3_step(partition->find_key);
+    *found = rc == SQLITE_ROW;
+    if (*found) {
+        *id = sqlite3_column_int64(partition->find_key, 0);
+    }
+    sqlite3_reset(partition->find_key);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? ERR_NONE : damaged(partition, msg);
+}
+
+enum err partition_read(struct partition *partition, sqlite3_blob *blob, void *to, uint64_t offset,
+                        uint64_t size, struct errmsg *msg)
+{
+    if (size == 0) {
+        return ERR_NONE;
+    }
+    if (sqlite3_blob_read(blob, to, (int)size, (int)offset) != SQLITE_OK) {
+        return damaged(partition, msg);
+    }
+    return ERR_NONE;
+}

@@ -1,0 +1,66 @@
+/*
+ * The inside of a reader, shared by reader.c, rows.c and listing.c.
+ */
+#ifndef VITRINE_REPLICA_READER_INSIDE_H
+#define VITRINE_REPLICA_READER_INSIDE_H
+
+#include "replica/blob.h"
+#include "replica/partition.h"
+#include "replica/reader.h"
+
+/* The files of one collection, and what every blob of it must hold. */
+struct collection_files {
+    struct partition *partitions; /* ascending keys */
+    unsigned partition_count;
+    struct partition *listings;     /* indexed as in the definition; file NULL when missing */
+    bool is_text[BLOB_VECTORS_MAX]; /* stored fields, then permutations */
+};
+
+struct reader {
+    struct release *release;
+    struct collection_files *collections;
+    struct reader_counts counts;
+};
+
+/* A blob whose narrow part, at least, has been read. */
+struct stored_blob {
+    uint64_t size;
+    struct blob_header header;
+    struct slice bytes; /* narrow part, or everything */
+};
+
+/* "read FILE: groups 17 is damaged" */
+enum err stored_damaged(const struct partition *partition, enum partition_table table, int64_t id,
+                        struct errmsg *msg);
+
+/*
+ * Reads header and narrow part of row ID of TABLE into ARENA, and the rest as well when the blob is
+ * small. *FOUND is false when there is no such row.
+ */
+MUST_CHECK enum err stored_read(struct reader *reader, struct partition *partition,
+                                enum partition_table table, int64_t id, struct arena *arena,
+                                struct stored_blob *out, bool *found, struct errmsg *msg);
+
+/*
+ * The same for a row that must be there and must be of KIND with VECTOR_COUNT vectors; opens them.
+ */
+MUST_CHECK enum err stored_open(struct reader *reader, struct partition *partition,
+                                enum partition_table table, int64_t id, enum blob_kind kind,
+                                unsigned vector_count, const bool *is_text, struct arena *arena,
+                                struct chunk *out, struct errmsg *msg);
+
+/* Opens the vectors of a blob that was read. False when they are damaged. */
+bool stored_open_vectors(const struct stored_blob *blob, enum blob_kind kind, unsigned vector_count,
+                         const bool *is_text, struct arena *arena, struct chunk *out);
+
+/* Makes all text of a compressed chunk readable. */
+MUST_CHECK enum err stored_unpack_text(struct reader *reader, struct partition *partition,
+                                       struct chunk *chunk, struct arena *arena,
+                                       struct errmsg *msg);
+
+/* Reads the text that rows FIRST .. LAST of the chunk's vector number VECTOR need. */
+MUST_CHECK enum err stored_load_text(struct reader *reader, struct partition *partition,
+                                     const struct chunk *chunk, unsigned vector, uint32_t first,
+                                     uint32_t last, struct arena *arena, struct errmsg *msg);
+
+#endif

@@ -1,0 +1,146 @@
+#include "replica/release.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "replica/verify.h"
+
+/* Every partition belongs to a collection of the definition, has its kind of key, and comes after
+ * the one before it. */
+static enum err check_partition(const struct release *release, const struct manifest_file *file,
+                                const struct manifest_file *before, struct errmsg *msg)
+{
+    const struct collection *collection =
+        definition_collection(release->definition, file->collection);
+    int order;
+
+    if (collection == NULL) {
+        return err_set(msg, ERR_CORRUPT, "%s: %.*s is of collection %.*s, which is not defined",
+                       release->dir, SLICE_ARG(file->path), SLICE_ARG(file->collection));
+    }
+    if (file->kind != FILE_PARTITION) {
+        return ERR_NONE;
+    }
+    if (file->first_key.is_text != collection->key_is_text ||
+        file->last_key.is_text != collection->key_is_text) {
+        return err_set(msg, ERR_CORRUPT, "%s: %.*s has keys of another type", release->dir,
+                       SLICE_ARG(file->path));
+    }
+    if (before == NULL || !slice_equal(before->collection, file->collection)) {
+        return ERR_NONE;
+    }
+    order = collection->key_is_text ? slice_compare(before->last_key.text, file->first_key.text)
+                                    : (before->last_key.integer > file->first_key.integer) -
+                                          (before->last_key.integer < file->first_key.integer);
+    if (order >= 0) {
+        return err_set(msg, ERR_CORRUPT, "%s: %.*s begins before the partition before it ends",
+                       release->dir, SLICE_ARG(file->path));
+    }
+    return ERR_NONE;
+}
+
+static enum err check_files(const struct release *release, struct errmsg *msg)
+{
+    const struct manifest *manifest = release->manifest;
+    const struct manifest_file *before = NULL;
+
+    for (unsigned i = 0; i < manifest->file_count; i++) {
+        const struct manifest_file *file = &manifest->files[i];
+        enum err rc;
+
+        if (file->kind == FILE_DEFINITION || file->kind == FILE_PAGES) {
+            continue;
+        }
+        rc = check_partition(release, file, before, msg);
+        if (rc != ERR_NONE) {
+            return rc;
+        }
+        if (file->kind == FILE_PARTITION) {
+            before = file;
+        }
+    }
+    return ERR_NONE;
+}
+
+/* The definition is small: its hash is compared whether or not pages are verified. */
+static enum err load_definition(struct release *release, struct errmsg *msg)
+{
+    const struct manifest *manifest = release->manifest;
+
+    for (unsigned i = 0; i < manifest->file_count; i++) {
+        const struct manifest_file *file = &manifest->files[i];
+        uint64_t hash = 0;
+        uint64_t size;
+        char *path;
+        enum err rc;
+
+        if (file->kind != FILE_DEFINITION) {
+            continue;
+        }
+        path = path_join(release->dir, "%.*s", SLICE_ARG(file->path));
+        rc = file_hash(path, &hash, &size, NULL, msg);
+        if (rc == ERR_NONE && hash != file->hash) {
+            rc = err_set(msg, ERR_CORRUPT, "%s: the hash of the file differs from the manifest",
+                         path);
+        }
+        if (rc == ERR_NONE) {
+            rc = definition_load(path, &release->definition, msg);
+        }
+        free(path);
+        return rc;
+    }
+    return err_set(msg, ERR_CORRUPT, "%s: the manifest lists no definition", release->dir);
+}
+
+enum err release_open(const char *dir, bool verify, struct release **out, struct errmsg *msg)
+{
+    struct release *release = memory_calloc(1, sizeof *release);
+    char *path = path_join(dir, "manifest.json");
+    enum err rc;
+
+    release->dir = memory_copy_str(dir);
+    atomic_init(&release->references, 1);
+    if (!file_exists(path)) {
+        rc = err_set(msg, ERR_NOT_FOUND, "%s: no release here (no manifest.json)", dir);
+        goto out;
+    }
+    rc = manifest_read(path, &release->manifest, msg);
+    if (rc == ERR_NONE) {
+        rc = verify_sizes(dir, release->manifest, msg);
+    }
+    if (rc == ERR_NONE && verify) {
+        rc = verify_pages(dir, release->manifest, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = load_definition(release, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = check_files(release, msg);
+    }
+out:
+    free(path);
+    if (rc != ERR_NONE) {
+        release_drop(release);
+        return rc;
+    }
+    *out = release;
+    return ERR_NONE;
+}
+
+struct release *release_hold(struct release *release)
+{
+    atomic_fetch_add(&release->references, 1);
+    return release;
+}
+
+void release_drop(struct release *release)
+{
+    if (release == NULL || atomic_fetch_sub(&release->references, 1) > 1) {
+        return;
+    }
+    definition_free(release->definition);
+    manifest_free(release->manifest);
+    free(release->dir);
+    free(release);
+}

@@ -1,0 +1,210 @@
+#include "service/answer.h"
+
+#include "base/log.h"
+#include "service/ask.h"
+#include "service/page.h"
+#include "service/url.h"
+
+enum { ARENA_BLOCK_SIZE = 256 << 10 };
+
+static const char allow[] = "Allow: GET, HEAD, OPTIONS\r\n";
+static const char preflight[] = "Allow: GET, HEAD, OPTIONS\r\n"
+                                "Access-Control-Allow-Methods: GET, HEAD, OPTIONS\r\n"
+                                "Access-Control-Allow-Headers: *\r\n"
+                                "Access-Control-Max-Age: 86400\r\n";
+
+void answerer_init(struct answerer *answerer)
+{
+    *answerer = (struct answerer){.plan = NULL};
+    head_writer_init(&answerer->heads);
+    arena_init(&answerer->arena, ARENA_BLOCK_SIZE);
+    arena_init(&answerer->row_arena, ARENA_BLOCK_SIZE);
+}
+
+void answerer_free(struct answerer *answerer)
+{
+    reader_close(answerer->reader);
+    plan_drop(answerer->plan);
+    head_writer_free(&answerer->heads);
+    arena_free(&answerer->arena);
+    arena_free(&answerer->row_arena);
+}
+
+enum err answerer_serve(struct answerer *answerer, struct plan *plan, struct errmsg *msg)
+{
+    struct reader *reader;
+    enum err rc = reader_open(plan->release, &reader, msg);
+
+    if (rc != ERR_NONE) {
+        plan_drop(plan);
+        return rc;
+    }
+    reader_close(answerer->reader);
+    plan_drop(answerer->plan);
+    answerer->reader = reader;
+    answerer->plan = plan;
+    head_writer_name_release(&answerer->heads, plan->release_name);
+    return ERR_NONE;
+}
+
+static struct head request_head(const struct request *request, unsigned status, enum body_type type,
+                                const char *extra)
+{
+    return (struct head){
+        .status = status,
+        .type = type,
+        .is_close = !request->keep_alive,
+        .is_keep_alive = request->keep_alive && request->is_http_1_0,
+        .extra = extra,
+    };
+}
+
+static void append_text(struct answerer *answerer, const struct head *head, struct slice text,
+                        bool keep_body, struct buffer *out)
+{
+    head_begin(&answerer->heads, head, out);
+    buffer_append_slice(out, text);
+    head_end(&answerer->heads, keep_body, out);
+}
+
+static void answer_text(struct answerer *answerer, const struct request *request, unsigned status,
+                        struct slice text, const char *extra, struct buffer *out)
+{
+    struct head head = request_head(request, status, BODY_TEXT, extra);
+
+    append_text(answerer, &head, text, request->method != METHOD_HEAD, out);
+}
+
+static void log_failure(struct answerer *answerer, const struct request *request,
+                        const struct errmsg *msg)
+{
+    time_t now = time(NULL);
+
+    if (now == answerer->logged_time) {
+        answerer->unlogged++;
+        return;
+    }
+    log_error("answer_failed", "release=%s unlogged=%u target_size=%zu reason=\"%s\"",
+              answerer->plan->release_name, answerer->unlogged, request->target.len, msg->text);
+    answerer->logged_time = now;
+    answerer->unlogged = 0;
+}
+
+static void answer_failure(struct answerer *answerer, const struct request *request,
+                           const struct failure *failure, struct buffer *out)
+{
+    answer_text(answerer, request, failure->status, failure->text, NULL, out);
+}
+
+/* The body of a page that was opened; what it cannot become is an error. */
+static enum err append_body(const struct program *program, const struct page *page,
+                            const struct head_writer *heads, struct buffer *out, struct errmsg *msg)
+{
+    enum err rc = program_run(program, &page->view, out, msg);
+
+    if (rc == ERR_NONE && out->len - heads->body > ANSWER_SIZE_MAX) {
+        rc = err_set(msg, ERR_LIMIT, "the answer has %zu bytes, more than the %d it may have",
+                     out->len - heads->body, ANSWER_SIZE_MAX);
+    }
+    return rc;
+}
+
+static enum err answer_page(struct answerer *answerer, const struct request *request,
+                            unsigned route_index, const struct ask *ask, struct buffer *out,
+                            struct errmsg *msg)
+{
+    const struct plan *plan = answerer->plan;
+    const struct route *route = &plan->release->definition->routes[route_index];
+    const struct program *program = &plan->answers[route_index];
+    struct head head = request_head(request, 200, BODY_JSON, NULL);
+    struct page page = {
+        .reader = answerer->reader,
+        .route = route,
+        .row = &plan->rows[route_index],
+        .ask = ask,
+        .arena = &answerer->arena,
+        .row_arena = &answerer->row_arena,
+    };
+    enum err rc = page_open(&page, program->vectors, msg);
+
+    if (rc != ERR_NONE) {
+        return rc;
+    }
+    if (route->listing < 0 && !page.found && route->missing.status != 0) {
+        answer_failure(answerer, request, &route->missing, out);
+        return ERR_NONE;
+    }
+    head_begin(&answerer->heads, &head, out);
+    rc = append_body(program, &page, &answerer->heads, out, msg);
+    if (rc != ERR_NONE) {
+        head_undo(&answerer->heads, out);
+        return rc;
+    }
+    head_end(&answerer->heads, request->method != METHOD_HEAD, out);
+    return ERR_NONE;
+}
+
+static void answer_route(struct answerer *answerer, const struct request *request,
+                         const struct route_match *match, struct slice query, struct buffer *out)
+{
+    const struct route *route = &answerer->plan->release->definition->routes[match->route];
+    struct ask ask;
+    struct errmsg msg;
+
+    if (!ask_read(route, match, query, &answerer->arena, &ask)) {
+        answer_failure(answerer, request, &route->invalid_key, out);
+        return;
+    }
+    if (answer_page(answerer, request, match->route, &ask, out, &msg) != ERR_NONE) {
+        log_failure(answerer, request, &msg);
+        answer_text(answerer, request, 503, slice_str("Error: this node cannot answer"), NULL, out);
+    }
+}
+
+static void answer_options(struct answerer *answerer, const struct request *request,
+                           struct buffer *out)
+{
+    struct head head = request_head(request, 204, BODY_TEXT, preflight);
+
+    head_alone(&answerer->heads, &head, out);
+}
+
+void answer_request(struct answerer *answerer, const struct request *request, struct buffer *out)
+{
+    struct url url = url_split(request->target);
+    struct route_match match;
+    bool found = route_find(answerer->plan->routes, url.path, &answerer->arena, &match);
+
+    if (request->method == METHOD_OPTIONS && (found || slice_is(url.path, "*"))) {
+        answer_options(answerer, request, out);
+    } else if (!found) {
+        answer_text(answerer, request, 404, slice_str("Error: not found"), NULL, out);
+    } else if (request->method == METHOD_OTHER) {
+        answer_text(answerer, request, 405, slice_str("Error: method not allowed"), allow, out);
+    } else {
+        answer_route(answerer, request, &match, url.query, out);
+    }
+    arena_reset(&answerer->arena);
+    arena_reset(&answerer->row_arena);
+}
+
+void answer_refusal(struct answerer *answerer, unsigned status, struct buffer *out)
+{
+    static const struct {
+        unsigned status;
+        const char *text;
+    } texts[] = {
+        {413, "Error: the body is too large"},
+        {414, "Error: the address is too long"},
+        {431, "Error: the headers are too large"},
+    };
+    const char *text = "Error: bad request";
+    struct head head = {.status = status, .type = BODY_TEXT, .is_close = true};
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (texts[i].status == status) {
+            text = texts[i].text;
+        }
+    }
+    append_text(answerer, &head, slice_str(text), true, out);
+}

@@ -1,0 +1,52 @@
+/*
+ * The answer to one request, appended to an output buffer.
+ *
+ * Good for: a loop, which has one answerer and answers every request at once.
+ * Memory: arenas that are reset after each request; nothing is allocated in a steady state.
+ * Thread-safety: none; an answerer belongs to its loop.
+ * Errors: none to the caller. What the stored files cannot answer is a 503, logged at most once a
+ * second.
+ */
+#ifndef VITRINE_SERVICE_ANSWER_H
+#define VITRINE_SERVICE_ANSWER_H
+
+#include <time.h>
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "replica/reader.h"
+#include "service/head.h"
+#include "service/http.h"
+#include "service/plan.h"
+
+enum {
+    ANSWER_SIZE_MAX = 64 << 20, /* bytes of a body; instead of a larger one: 503 */
+};
+
+struct answerer {
+    struct plan *plan;     /* owned: one reference */
+    struct reader *reader; /* owned */
+    struct head_writer heads;
+    struct arena arena;
+    struct arena row_arena;
+    time_t logged_time; /* the second of the last error that was logged */
+    unsigned unlogged;  /* errors since then */
+};
+
+void answerer_init(struct answerer *answerer);
+void answerer_free(struct answerer *answerer);
+
+/*
+ * Serves PLAN from now on and lets go of the one before. Takes over the caller's reference, also
+ * when the reader cannot be opened, and then goes on with the one before.
+ */
+MUST_CHECK enum err answerer_serve(struct answerer *answerer, struct plan *plan,
+                                   struct errmsg *msg);
+
+/* Appends the answer: a head and at most ANSWER_SIZE_MAX bytes. */
+void answer_request(struct answerer *answerer, const struct request *request, struct buffer *out);
+
+/* Appends the answer to a request that could not be read; the connection ends after it. */
+void answer_refusal(struct answerer *answerer, unsigned status, struct buffer *out);
+
+#endif

@@ -1,0 +1,367 @@
+#include "service/connection.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "service/loop.h"
+
+/* Bytes on their way out that did not fit the socket at once. */
+struct write {
+    uv_write_t request;
+    char *ptr; /* owned */
+};
+
+static uv_stream_t *stream(struct connection *connection)
+{
+    return (uv_stream_t *)&connection->tcp;
+}
+
+static size_t waiting(struct connection *connection)
+{
+    return uv_stream_get_write_queue_size(stream(connection));
+}
+
+static void set_deadline(struct connection *connection, uint64_t after_ms)
+{
+    const struct loop *loop = connection->loop;
+    uint64_t deadline_ms = uv_now(&loop->uv) + after_ms;
+
+    if (loop->is_stopping && deadline_ms > loop->stop_deadline_ms) {
+        deadline_ms = loop->stop_deadline_ms;
+    }
+    connection->deadline_ms = deadline_ms;
+}
+
+/* ---- the end ---- */
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct connection *connection = handle->data;
+
+    assert(connection->state == CONNECTION_CLOSING);
+    loop_remove(connection->loop, connection);
+    http_free(&connection->http);
+    free(connection->input);
+    free(connection);
+}
+
+void connection_close(struct connection *connection)
+{
+    if (connection->state == CONNECTION_CLOSING) {
+        return;
+    }
+    connection->state = CONNECTION_CLOSING;
+    uv_close((uv_handle_t *)&connection->tcp, on_closed);
+}
+
+static void on_shutdown(uv_shutdown_t *request, int status)
+{
+    struct connection *connection = request->data;
+
+    if (connection->state == CONNECTION_CLOSING) {
+        return;
+    }
+    assert(connection->state == CONNECTION_FINISHING);
+    if (status < 0 || connection->peer_ended) {
+        connection_close(connection);
+        return;
+    }
+    set_deadline(connection, CONNECTION_LINGER_MS);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
+    struct connection *connection = handle->data;
+
+    (void)suggested;
+    *out = uv_buf_init(connection->loop->input, LOOP_INPUT_SIZE);
+}
+
+static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf);
+
+static void read_start(struct connection *connection)
+{
+    int result;
+
+    if (connection->peer_ended) {
+        return;
+    }
+    result = uv_read_start(stream(connection), on_alloc, on_read);
+    if (result != 0 && result != UV_EALREADY) {
+        connection_close(connection);
+    }
+}
+
+/* Nothing is answered any more; libuv shuts down after the writes that are queued. */
+static void finish(struct connection *connection)
+{
+    assert(connection->state == CONNECTION_READING || connection->state == CONNECTION_BLOCKED);
+    connection->state = CONNECTION_FINISHING;
+    set_deadline(connection, CONNECTION_IDLE_MS);
+    free(connection->input);
+    connection->input = NULL;
+    connection->shutdown.data = connection;
+    if (uv_shutdown(&connection->shutdown, stream(connection), on_shutdown) != 0) {
+        connection_close(connection);
+        return;
+    }
+    read_start(connection);
+}
+
+/* ---- writing ---- */
+
+static void resume(struct connection *connection);
+
+static void on_written(uv_write_t *request, int status)
+{
+    struct write *write = (struct write *)request;
+    struct connection *connection = request->data;
+
+    free(write->ptr);
+    free(write);
+    if (connection->state == CONNECTION_CLOSING) {
+        return;
+    }
+    if (status < 0) {
+        connection_close(connection);
+        return;
+    }
+    if (connection->state == CONNECTION_BLOCKED && waiting(connection) == 0) {
+        resume(connection);
+    } else if (connection->state == CONNECTION_READING && connection->peer_ended &&
+               waiting(connection) == 0) {
+        connection_close(connection);
+    }
+}
+
+/* Queues what is left of the loop's output from SENT on; a large rest takes the memory along. */
+static void queue_rest(struct connection *connection, size_t sent)
+{
+    struct buffer *out = &connection->loop->out;
+    struct write *write = memory_alloc(sizeof *write);
+    size_t len = out->len - sent;
+    uv_buf_t buf;
+
+    if (len < out->capacity / 2) {
+        write->ptr = memory_alloc(len);
+        memcpy(write->ptr, out->ptr + sent, len);
+        buf = uv_buf_init(write->ptr, (unsigned)len);
+    } else {
+        write->ptr = out->ptr;
+        buf = uv_buf_init(out->ptr + sent, (unsigned)len);
+        buffer_init(out, out->max);
+    }
+    write->request.data = connection;
+    if (uv_write(&write->request, stream(connection), &buf, 1, on_written) != 0) {
+        free(write->ptr);
+        free(write);
+        connection_close(connection);
+    }
+}
+
+/*
+ * Sends the loop's output. With IS_DEFERRED the callback of a write comes in any case, in a later
+ * turn of the loop, so that one busy client does not keep the others waiting.
+ */
+static void send_output(struct connection *connection, bool is_deferred)
+{
+    struct buffer *out = &connection->loop->out;
+    size_t sent = 0;
+
+    if (out->len > 0 && !is_deferred && waiting(connection) == 0) {
+        uv_buf_t buf = uv_buf_init(out->ptr, (unsigned)out->len);
+        int result = uv_try_write(stream(connection), &buf, 1);
+
+        if (result < 0 && result != UV_EAGAIN) {
+            connection_close(connection);
+            return;
+        }
+        sent = result < 0 ? 0 : (size_t)result;
+    }
+    if (sent < out->len) {
+        queue_rest(connection, sent);
+    }
+}
+
+/* ---- requests ---- */
+
+static bool on_request(void *context, struct request *request)
+{
+    struct connection *connection = context;
+    struct loop *loop = connection->loop;
+
+    if (loop->is_stopping) {
+        request->keep_alive = false;
+    }
+    connection->has_answered = true;
+    answer_request(&loop->answerer, request, &loop->out);
+    return loop->out.len + waiting(connection) <= CONNECTION_WAITING_MAX;
+}
+
+static void on_continue(void *context)
+{
+    struct connection *connection = context;
+
+    buffer_append_str(&connection->loop->out, "HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+static const struct http_handler handler = {
+    .on_request = on_request,
+    .on_continue = on_continue,
+};
+
+/* A deadline belongs to a stage of a request; single bytes do not move it. */
+static void renew_deadline(struct connection *connection)
+{
+    static const uint64_t allowed_ms[] = {
+        [STAGE_IDLE] = CONNECTION_IDLE_MS,
+        [STAGE_HEAD] = CONNECTION_HEAD_MS,
+        [STAGE_BODY] = CONNECTION_BODY_MS,
+    };
+    enum http_stage stage = connection->http.stage;
+
+    if (connection->has_answered || stage != connection->timed_stage) {
+        set_deadline(connection, allowed_ms[stage]);
+        connection->timed_stage = stage;
+        connection->has_answered = false;
+    }
+}
+
+static void block(struct connection *connection)
+{
+    connection->state = CONNECTION_BLOCKED;
+    uv_read_stop(stream(connection));
+}
+
+/* Keeps BYTES until the answers are written. */
+static void keep_input(struct connection *connection, struct slice bytes)
+{
+    char *input = memory_alloc(bytes.len);
+
+    assert(connection->input == NULL);
+    memcpy(input, bytes.ptr, bytes.len);
+    connection->input = input;
+    connection->input_len = bytes.len;
+}
+
+/* Parses BYTES, answers the requests in them and sends the answers. */
+static void feed(struct connection *connection, struct slice bytes)
+{
+    struct loop *loop = connection->loop;
+    size_t taken;
+    enum feed_result result = http_feed(&connection->http, bytes, &taken);
+
+    if (result == FEED_REFUSED) {
+        answer_refusal(&loop->answerer, connection->http.status, &loop->out);
+    }
+    if (result == FEED_PAUSED) {
+        block(connection);
+        keep_input(connection, slice_of(bytes.ptr + taken, bytes.len - taken));
+    }
+    send_output(connection, result == FEED_PAUSED);
+    loop_reset_output(loop);
+    if (connection->state == CONNECTION_CLOSING) {
+        return;
+    }
+    if (result == FEED_LAST || result == FEED_REFUSED) {
+        finish(connection);
+        return;
+    }
+    renew_deadline(connection);
+    if (connection->state == CONNECTION_READING && waiting(connection) > CONNECTION_WAITING_MAX) {
+        block(connection);
+    }
+}
+
+/* Everything is written: goes on with the bytes that were left, or with reading. */
+static void resume(struct connection *connection)
+{
+    char *input = connection->input;
+
+    assert(connection->state == CONNECTION_BLOCKED);
+    connection->state = CONNECTION_READING;
+    connection->input = NULL;
+    if (input != NULL) {
+        feed(connection, slice_of(input, connection->input_len));
+        free(input);
+    }
+    if (connection->state == CONNECTION_READING) {
+        read_start(connection);
+    }
+}
+
+static void on_ended(struct connection *connection)
+{
+    connection->peer_ended = true;
+    if (connection->state == CONNECTION_FINISHING || waiting(connection) > 0) {
+        return; /* the answers that wait are written first */
+    }
+    connection_close(connection);
+}
+
+static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf)
+{
+    struct connection *connection = handle->data;
+
+    if (connection->state == CONNECTION_CLOSING || count == 0) {
+        return;
+    }
+    if (count == UV_EOF) {
+        on_ended(connection);
+    } else if (count < 0) {
+        connection_close(connection);
+    } else if (connection->state == CONNECTION_READING) {
+        feed(connection, slice_of(buf->base, (size_t)count));
+    }
+}
+
+bool connection_accept(struct loop *loop)
+{
+    struct connection *connection = memory_calloc(1, sizeof *connection);
+
+    connection->loop = loop;
+    connection->tcp.data = connection;
+    connection->state = CONNECTION_READING;
+    http_init(&connection->http, &handler, connection);
+    if (uv_tcp_init(&loop->uv, &connection->tcp) != 0) {
+        http_free(&connection->http);
+        free(connection);
+        return false;
+    }
+    loop_add(loop, connection);
+    set_deadline(connection, CONNECTION_IDLE_MS);
+    if (uv_accept((uv_stream_t *)&loop->listener, stream(connection)) != 0 ||
+        loop->connection_count > loop->connection_max) {
+        connection_close(connection);
+        return false;
+    }
+    read_start(connection);
+    return true;
+}
+
+/* ---- time ---- */
+
+void connection_stop(struct connection *connection)
+{
+    if (connection->state == CONNECTION_READING && connection->http.stage == STAGE_IDLE) {
+        finish(connection);
+    } else if (connection->deadline_ms > connection->loop->stop_deadline_ms) {
+        connection->deadline_ms = connection->loop->stop_deadline_ms;
+    }
+}
+
+void connection_check_time(struct connection *connection)
+{
+    size_t left = waiting(connection);
+
+    if (left != connection->waiting_seen) {
+        connection->waiting_seen = left;
+        if (left > 0) {
+            set_deadline(connection, CONNECTION_IDLE_MS);
+        }
+    }
+    if (uv_now(&connection->loop->uv) >= connection->deadline_ms) {
+        connection_close(connection);
+    }
+}

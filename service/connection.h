@@ -1,0 +1,88 @@
+/*
+ * One client connection: bytes in, requests answered in their order, bytes out.
+ *
+ *              request, answer
+ *               +----------+
+ *               v          |
+ *   open -->  READING -----+      answers wait beyond the limit,
+ *               ^   |             or bytes were left unparsed
+ *       drained |   +----------------------> BLOCKED
+ *               +-----------------------------+ |
+ *                   |                           |
+ *                   | last answer, refused      |
+ *                   v                           |
+ *               FINISHING  <--------------------+
+ *                   |      writes end, shutdown, what still comes is dropped
+ *                   v
+ *               CLOSING --> freed in the close callback
+ *
+ * READING    requests are read and answered; answers may be on their way out.
+ * BLOCKED    nothing is read until the answers that wait are written.
+ * FINISHING  the last answer is on its way. Closing at once would reset the connection while the
+ *            client still sends, and it could lose that answer; so we end our side first.
+ * CLOSING    uv_close was called. Any state may go here, by a time-out or a broken connection.
+ *
+ * Ownership: a connection frees itself, in the callback of its only handle. Its loop keeps a list.
+ * Thread-safety: none; a connection belongs to its loop's thread.
+ */
+#ifndef VITRINE_SERVICE_CONNECTION_H
+#define VITRINE_SERVICE_CONNECTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "service/http.h"
+
+enum {
+    CONNECTION_WAITING_MAX = 1 << 20, /* bytes of answers that wait before reading stops */
+    CONNECTION_HEAD_MS = 10000,       /* for a request's target and headers */
+    CONNECTION_BODY_MS = 60000,       /* for its body */
+    CONNECTION_IDLE_MS = 60000,       /* between requests, and without a byte written */
+    CONNECTION_LINGER_MS = 2000,      /* for the client to end its side, after the last answer */
+};
+
+enum connection_state {
+    CONNECTION_READING,
+    CONNECTION_BLOCKED,
+    CONNECTION_FINISHING,
+    CONNECTION_CLOSING,
+};
+
+struct loop;
+
+struct connection {
+    uv_tcp_t tcp;
+    uv_shutdown_t shutdown;
+    struct loop *loop;
+    struct connection *previous; /* in the loop's list */
+    struct connection *next;
+    enum connection_state state;
+    struct http http;
+    enum http_stage timed_stage; /* the stage that `deadline_ms` is for */
+    uint64_t deadline_ms;        /* on the clock of uv_now */
+    size_t waiting_seen;         /* bytes that waited at the last look */
+    char *input;                 /* bytes that were read but not parsed yet, or NULL */
+    size_t input_len;
+    bool has_answered; /* since the deadline was set */
+    bool peer_ended;   /* the client sends no more */
+};
+
+/*
+ * Takes the connection that waits at the loop's listener into the loop's list. False when it was
+ * closed at once, because the loop has its fill of them.
+ */
+bool connection_accept(struct loop *loop);
+
+/* Ends the connection now; may be called any number of times. */
+void connection_close(struct connection *connection);
+
+/* The loop stops: ends the connection at once, or after the request that it is in the middle of. */
+void connection_stop(struct connection *connection);
+
+/* Ends the connection when its time is over; called for each about once a second. */
+void connection_check_time(struct connection *connection);
+
+#endif

@@ -1,0 +1,154 @@
+#include "service/listener.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/number.h"
+
+enum { HOST_MAX = 256, PORT_MAX = 65535 };
+
+struct endpoint {
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address;
+    socklen_t size;
+};
+
+static enum err bad_address(const char *address, struct errmsg *msg)
+{
+    return err_set(msg, ERR_USAGE,
+                   "\"%s\" is no address to listen on; write HOST:PORT as in 127.0.0.1:8080 or "
+                   "[::1]:8080",
+                   address);
+}
+
+/* "HOST:PORT" or "[HOST]:PORT" into its parts; HOST has HOST_MAX bytes. */
+static bool split(const char *address, char *host, const char **port)
+{
+    const char *colon = strrchr(address, ':');
+    size_t len = colon == NULL ? 0 : (size_t)(colon - address);
+    int64_t number;
+
+    if (len == 0 || !parse_integer(slice_str(colon + 1), &number) || number < 0 ||
+        number > PORT_MAX) {
+        return false;
+    }
+    if (address[0] == '[' && address[len - 1] == ']') {
+        address++;
+        len -= 2;
+    } else if (memchr(address, ':', len) != NULL) {
+        return false; /* an IPv6 address without its brackets */
+    }
+    if (len == 0 || len >= HOST_MAX) {
+        return false;
+    }
+    memcpy(host, address, len);
+    host[len] = '\0';
+    *port = colon + 1;
+    return true;
+}
+
+static enum err resolve(const char *address, struct endpoint *out, struct errmsg *msg)
+{
+    struct addrinfo hints = {
+        .ai_family = AF_UNSPEC,
+        .ai_socktype = SOCK_STREAM,
+        .ai_flags = AI_PASSIVE | AI_NUMERICSERV,
+    };
+    struct addrinfo *found;
+    char host[HOST_MAX];
+    const char *port;
+    int result;
+
+    if (!split(address, host, &port)) {
+        return bad_address(address, msg);
+    }
+    result = getaddrinfo(host, port, &hints, &found);
+    if (result != 0) {
+        return err_set(msg, ERR_USAGE, "listen on %s: %s", address, gai_strerror(result));
+    }
+    assert(found->ai_addrlen <= sizeof out->address);
+    memcpy(&out->address, found->ai_addr, found->ai_addrlen);
+    out->size = found->ai_addrlen;
+    freeaddrinfo(found);
+    return ERR_NONE;
+}
+
+/* Connections inherit TCP_NODELAY from the listening socket, which saves a call for each. */
+static bool set_options(int fd)
+{
+    int on = 1;
+
+    return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+           setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0 &&
+           setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0;
+}
+
+/* Writes the port that was bound into ENDPOINT, so that the next socket gets the same. */
+static enum err open_one(struct endpoint *endpoint, int *out, struct errmsg *msg)
+{
+    int fd = socket(endpoint->address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    enum err rc;
+
+    if (fd < 0) {
+        return err_sys(msg, errno, "make a socket");
+    }
+    if (!set_options(fd) || bind(fd, &endpoint->address.any, endpoint->size) != 0 ||
+        getsockname(fd, &endpoint->address.any, &endpoint->size) != 0) {
+        rc = err_sys(msg, errno, "bind");
+        close(fd);
+        return rc;
+    }
+    *out = fd;
+    return ERR_NONE;
+}
+
+static void describe(const struct endpoint *endpoint, char *bound)
+{
+    char host[INET6_ADDRSTRLEN] = "?";
+
+    if (endpoint->address.any.sa_family == AF_INET6) {
+        inet_ntop(AF_INET6, &endpoint->address.v6.sin6_addr, host, sizeof host);
+        snprintf(bound, ADDRESS_TEXT_MAX, "[%s]:%u", host, ntohs(endpoint->address.v6.sin6_port));
+    } else {
+        inet_ntop(AF_INET, &endpoint->address.v4.sin_addr, host, sizeof host);
+        snprintf(bound, ADDRESS_TEXT_MAX, "%s:%u", host, ntohs(endpoint->address.v4.sin_port));
+    }
+}
+
+enum err listeners_open(const char *address, unsigned count, int *fds, char *bound,
+                        struct errmsg *msg)
+{
+    struct endpoint endpoint;
+    enum err rc = resolve(address, &endpoint, msg);
+    unsigned opened = 0;
+
+    assert(count > 0 && count <= LISTENERS_MAX);
+    while (rc == ERR_NONE && opened < count) {
+        rc = open_one(&endpoint, &fds[opened], msg);
+        if (rc == ERR_NONE) {
+            opened++;
+        } else {
+            rc = err_wrap(msg, rc, "listen on %s", address);
+        }
+    }
+    if (rc != ERR_NONE) {
+        while (opened > 0) {
+            close(fds[--opened]);
+        }
+        return rc;
+    }
+    describe(&endpoint, bound);
+    return ERR_NONE;
+}

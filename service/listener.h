@@ -1,0 +1,26 @@
+/*
+ * Listening sockets: "HOST:PORT" into sockets that share a port.
+ *
+ * Each loop has a socket of its own (SO_REUSEPORT), so that the kernel spreads connections and no
+ * loop wakes for another's. Thread-safety: no state.
+ */
+#ifndef VITRINE_SERVICE_LISTENER_H
+#define VITRINE_SERVICE_LISTENER_H
+
+#include "base/err.h"
+
+enum {
+    LISTENERS_MAX = 256,
+    ADDRESS_TEXT_MAX = 64, /* "[...]:65535" and its NUL */
+};
+
+/*
+ * Binds COUNT sockets (at most LISTENERS_MAX) to ADDRESS: "127.0.0.1:8080", "[::1]:8080" or
+ * "localhost:8080"; port 0 stands for a free one, the same for all. FDS are the caller's; BOUND
+ * (ADDRESS_TEXT_MAX bytes) is the address in numbers. They do not listen yet.
+ * ERR_USAGE when ADDRESS cannot be read, ERR_SYSTEM when it cannot be had; no socket is left open.
+ */
+MUST_CHECK enum err listeners_open(const char *address, unsigned count, int *fds, char *bound,
+                                   struct errmsg *msg);
+
+#endif

@@ -1,0 +1,239 @@
+#include "service/loop.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "service/connection.h"
+
+enum {
+    LISTEN_BACKLOG = 4096,
+    OUTPUT_SLACK = 64 << 10, /* heads */
+    OUTPUT_MAX = CONNECTION_WAITING_MAX + ANSWER_SIZE_MAX + OUTPUT_SLACK,
+};
+
+void loop_add(struct loop *loop, struct connection *connection)
+{
+    connection->next = loop->connections;
+    if (loop->connections != NULL) {
+        loop->connections->previous = connection;
+    }
+    loop->connections = connection;
+    loop->connection_count++;
+}
+
+static void close_handles(struct loop *loop)
+{
+    if (!loop->is_closed) {
+        loop->is_closed = true;
+        uv_close((uv_handle_t *)&loop->wake, NULL);
+        uv_close((uv_handle_t *)&loop->tick, NULL);
+    }
+}
+
+void loop_remove(struct loop *loop, struct connection *connection)
+{
+    if (connection->previous != NULL) {
+        connection->previous->next = connection->next;
+    } else {
+        loop->connections = connection->next;
+    }
+    if (connection->next != NULL) {
+        connection->next->previous = connection->previous;
+    }
+    loop->connection_count--;
+    if (loop->is_stopping && loop->connection_count == 0) {
+        close_handles(loop);
+    }
+}
+
+void loop_reset_output(struct loop *loop)
+{
+    if (loop->out.capacity > LOOP_OUTPUT_KEPT) {
+        buffer_free(&loop->out);
+    }
+    buffer_clear(&loop->out);
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+    struct loop *loop = listener->data;
+
+    if (status < 0) {
+        loop->refused_count++; /* no file descriptor is left, most likely */
+        return;
+    }
+    if (!connection_accept(loop)) {
+        loop->refused_count++;
+    }
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct loop *loop = timer->data;
+    struct connection *next;
+
+    for (struct connection *at = loop->connections; at != NULL; at = next) {
+        next = at->next;
+        connection_check_time(at);
+    }
+    if (loop->refused_count > 0) {
+        log_warn("connections_refused", "count=%u open=%u most=%u", loop->refused_count,
+                 loop->connection_count, loop->connection_max);
+        loop->refused_count = 0;
+    }
+}
+
+/* All requests that were read are answered by now: each is answered where it is read. */
+static void take_offer(struct loop *loop)
+{
+    struct plan *plan = atomic_exchange(&loop->offered, NULL);
+    struct errmsg msg;
+
+    if (plan != NULL && answerer_serve(&loop->answerer, plan, &msg) != ERR_NONE) {
+        log_error("release_not_served", "reason=\"%s\"", msg.text);
+    }
+}
+
+static void begin_stop(struct loop *loop)
+{
+    struct connection *next;
+
+    loop->is_stopping = true;
+    loop->stop_deadline_ms = uv_now(&loop->uv) + LOOP_STOP_MS;
+    uv_close((uv_handle_t *)&loop->listener, NULL);
+    for (struct connection *at = loop->connections; at != NULL; at = next) {
+        next = at->next;
+        connection_stop(at);
+    }
+    if (loop->connection_count == 0) {
+        close_handles(loop);
+    }
+}
+
+static void on_wake(uv_async_t *wake)
+{
+    struct loop *loop = wake->data;
+
+    take_offer(loop);
+    if (atomic_load(&loop->stop_asked) && !loop->is_stopping) {
+        begin_stop(loop);
+    }
+}
+
+/* The handles cannot fail on their own; what can is the socket, and memory for the loop. */
+static enum err init_handles(struct loop *loop, int listen_fd, struct errmsg *msg)
+{
+    int result = uv_loop_init(&loop->uv);
+
+    if (result != 0) {
+        return err_set(msg, ERR_SYSTEM, "start an event loop: %s", uv_strerror(result));
+    }
+    loop->listener.data = loop;
+    loop->wake.data = loop;
+    loop->tick.data = loop;
+    result = uv_async_init(&loop->uv, &loop->wake, on_wake);
+    if (result != 0) {
+        uv_loop_close(&loop->uv);
+        return err_set(msg, ERR_SYSTEM, "start an event loop: %s", uv_strerror(result));
+    }
+    uv_timer_init(&loop->uv, &loop->tick);
+    uv_timer_start(&loop->tick, on_tick, LOOP_TICK_MS, LOOP_TICK_MS);
+    uv_tcp_init(&loop->uv, &loop->listener);
+    result = uv_tcp_open(&loop->listener, listen_fd);
+    if (result == 0) {
+        result = uv_listen((uv_stream_t *)&loop->listener, LISTEN_BACKLOG, on_connection);
+    } else {
+        close(listen_fd);
+    }
+    if (result != 0) {
+        begin_stop(loop);
+        uv_run(&loop->uv, UV_RUN_DEFAULT);
+        uv_loop_close(&loop->uv);
+        return err_set(msg, ERR_SYSTEM, "listen: %s", uv_strerror(result));
+    }
+    return ERR_NONE;
+}
+
+enum err loop_open(int listen_fd, unsigned connection_max, struct plan *plan, struct loop **out,
+                   struct errmsg *msg)
+{
+    struct loop *loop = memory_calloc(1, sizeof *loop);
+    enum err rc;
+
+    loop->connection_max = connection_max;
+    atomic_init(&loop->offered, NULL);
+    atomic_init(&loop->stop_asked, false);
+    buffer_init(&loop->out, OUTPUT_MAX);
+    answerer_init(&loop->answerer);
+    rc = answerer_serve(&loop->answerer, plan_hold(plan), msg);
+    if (rc != ERR_NONE) {
+        close(listen_fd);
+    } else {
+        rc = init_handles(loop, listen_fd, msg);
+    }
+    if (rc != ERR_NONE) {
+        answerer_free(&loop->answerer);
+        free(loop);
+        return rc;
+    }
+    *out = loop;
+    return ERR_NONE;
+}
+
+static void run(void *argument)
+{
+    struct loop *loop = argument;
+
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
+enum err loop_start(struct loop *loop, struct errmsg *msg)
+{
+    int result = uv_thread_create(&loop->thread, run, loop);
+
+    if (result != 0) {
+        return err_set(msg, ERR_SYSTEM, "start a thread: %s", uv_strerror(result));
+    }
+    loop->has_thread = true;
+    return ERR_NONE;
+}
+
+/* An offer that was not taken yet is replaced: only the newest counts. */
+void loop_offer(struct loop *loop, struct plan *plan)
+{
+    plan_drop(atomic_exchange(&loop->offered, plan));
+    uv_async_send(&loop->wake);
+}
+
+void loop_stop(struct loop *loop)
+{
+    atomic_store(&loop->stop_asked, true);
+    uv_async_send(&loop->wake);
+}
+
+void loop_join(struct loop *loop)
+{
+    if (loop->has_thread) {
+        uv_thread_join(&loop->thread);
+        loop->has_thread = false;
+    }
+}
+
+void loop_close(struct loop *loop)
+{
+    if (loop == NULL) {
+        return;
+    }
+    if (!loop->is_closed) { /* its thread never ran */
+        begin_stop(loop);
+    }
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+    uv_loop_close(&loop->uv);
+    plan_drop(atomic_exchange(&loop->offered, NULL));
+    answerer_free(&loop->answerer);
+    buffer_free(&loop->out);
+    free(loop);
+}

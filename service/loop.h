@@ -1,0 +1,82 @@
+/*
+ * A loop is one thread that serves connections: its own listening socket, reader, scratch memory and
+ * list of connections; loops share nothing but the plan that they serve.
+ *
+ * Lifetime: loop_open, loop_start, loop_stop, loop_join; loop_close ends it, whichever of these were
+ * called.
+ * Thread-safety: loop_offer and loop_stop may be called from any thread between loop_open and
+ * loop_close; the other functions of the owner by the owner; loop_add, loop_remove and
+ * loop_reset_output by the loop's own thread.
+ */
+#ifndef VITRINE_SERVICE_LOOP_H
+#define VITRINE_SERVICE_LOOP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "base/buffer.h"
+#include "base/err.h"
+#include "service/answer.h"
+#include "service/plan.h"
+
+enum {
+    LOOP_INPUT_SIZE = 64 << 10, /* one read */
+    LOOP_OUTPUT_KEPT = 1 << 20, /* a larger output buffer is given back after use */
+    LOOP_TICK_MS = 1000,        /* how often time-outs are looked at */
+    LOOP_STOP_MS = 3000,        /* for clients to take their last answers */
+};
+
+struct connection;
+
+struct loop {
+    uv_loop_t uv;
+    uv_tcp_t listener;
+    uv_async_t wake;
+    uv_timer_t tick;
+    uv_thread_t thread;
+    bool has_thread;
+    bool is_closed;
+    struct answerer answerer;
+    struct buffer out;              /* the answers to what was read last */
+    struct connection *connections; /* all of them, the newest first */
+    unsigned connection_count;
+    unsigned connection_max;
+    unsigned refused_count; /* connections that were one too many, since the last tick */
+    bool is_stopping;
+    uint64_t stop_deadline_ms;      /* is_stopping: on the clock of uv_now */
+    _Atomic(struct plan *) offered; /* the plan to serve next, one reference, or NULL */
+    atomic_bool stop_asked;
+    char input[LOOP_INPUT_SIZE];
+};
+
+/*
+ * A loop that listens on LISTEN_FD, which it closes, and serves PLAN, to which it takes a reference
+ * of its own. At most CONNECTION_MAX connections are open; more are closed at once.
+ */
+MUST_CHECK enum err loop_open(int listen_fd, unsigned connection_max, struct plan *plan,
+                              struct loop **out, struct errmsg *msg);
+
+/* Starts the thread. */
+MUST_CHECK enum err loop_start(struct loop *loop, struct errmsg *msg);
+
+/* Has the loop serve PLAN soon, between two requests. Takes over the caller's reference. */
+void loop_offer(struct loop *loop, struct plan *plan);
+
+/* Has the loop end its connections and then its thread, within LOOP_STOP_MS + LOOP_TICK_MS. */
+void loop_stop(struct loop *loop);
+
+/* Waits for the thread to end. */
+void loop_join(struct loop *loop);
+
+void loop_close(struct loop *loop); /* accepts NULL */
+
+void loop_add(struct loop *loop, struct connection *connection);
+void loop_remove(struct loop *loop, struct connection *connection);
+
+/* Empties `out` and gives back a large one. */
+void loop_reset_output(struct loop *loop);
+
+#endif

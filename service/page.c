@@ -1,0 +1,129 @@
+#include "service/page.h"
+
+static enum err append_row(const struct page *page, const struct chunk *chunk, uint32_t row,
+                           struct buffer *out, struct errmsg *msg)
+{
+    struct view view = {.ask = page->ask, .chunk = chunk, .row = row};
+    enum err rc = program_run(page->row, &view, out, msg);
+
+    buffer_append_byte(out, ',');
+    return rc;
+}
+
+/* Takes back the comma after the last row. */
+static void end_rows(struct buffer *out, size_t start)
+{
+    if (out->len > start && !out->overflowed) {
+        out->len--;
+    }
+}
+
+static enum err append_key_rows(void *context, struct buffer *out, struct errmsg *msg)
+{
+    struct page *page = context;
+    const struct ask *ask = page->ask;
+    size_t start = out->len;
+    struct rows rows;
+
+    if (!page->found || ask->first >= page->group.row_count) {
+        return ERR_NONE;
+    }
+    group_rows(&page->group, ask->order, ask->first, ask->count, page->row->vectors, &rows);
+    for (;;) {
+        const struct chunk *chunk;
+        uint32_t row;
+        enum err rc = rows_next(&rows, &chunk, &row, msg);
+
+        if (rc == ERR_NONE && chunk != NULL) {
+            rc = append_row(page, chunk, row, out, msg);
+        }
+        if (rc != ERR_NONE) {
+            return rc;
+        }
+        if (chunk == NULL) {
+            end_rows(out, start);
+            return ERR_NONE;
+        }
+    }
+}
+
+/* Row 0 of KEY with VECTORS; *CHUNK = NULL when the key has no rows or is not there. */
+static enum err first_row(struct page *page, const struct key *key, struct arena *arena,
+                          uint64_t vectors, const struct chunk **chunk, uint32_t *row,
+                          struct errmsg *msg)
+{
+    enum err rc = reader_find(page->reader, page->route->collection_index, key, arena, &page->group,
+                              &page->found, msg);
+
+    *chunk = NULL;
+    if (rc != ERR_NONE || !page->found) {
+        return rc;
+    }
+    group_rows(&page->group, 0, 0, 1, vectors, &page->first);
+    return rows_next(&page->first, chunk, row, msg);
+}
+
+static enum err append_listed(struct page *page, const struct key *key, struct buffer *out,
+                              struct errmsg *msg)
+{
+    const struct chunk *chunk;
+    uint32_t row;
+    enum err rc;
+
+    arena_reset(page->row_arena);
+    rc = first_row(page, key, page->row_arena, page->row->vectors, &chunk, &row, msg);
+    if (rc != ERR_NONE) {
+        return rc;
+    }
+    if (chunk == NULL) {
+        return err_set(msg, ERR_CORRUPT, "a listing of %.*s has a key without rows",
+                       SLICE_ARG(page->route->collection->name));
+    }
+    return append_row(page, chunk, row, out, msg);
+}
+
+static enum err append_listing_rows(void *context, struct buffer *out, struct errmsg *msg)
+{
+    struct page *page = context;
+    const struct ask *ask = page->ask;
+    size_t start = out->len;
+    struct key *keys;
+    uint32_t count = 0;
+    enum err rc;
+
+    if (ask->first >= page->view.total) {
+        return ERR_NONE;
+    }
+    keys = arena_calloc(page->arena, ask->count, sizeof *keys);
+    rc = reader_listing(page->reader, page->route->collection_index, (unsigned)page->route->listing,
+                        ask->first, ask->count, page->arena, keys, &count, msg);
+    for (uint32_t i = 0; i < count && rc == ERR_NONE; i++) {
+        rc = append_listed(page, &keys[i], out, msg);
+    }
+    end_rows(out, start);
+    return rc;
+}
+
+enum err page_open(struct page *page, uint64_t vectors, struct errmsg *msg)
+{
+    enum err rc = ERR_NONE;
+
+    page->found = false;
+    page->view = (struct view){.ask = page->ask, .context = page};
+    if (page->route->listing >= 0) {
+        page->view.append_rows = append_listing_rows;
+        page->view.total = reader_listing_count(page->reader, page->route->collection_index,
+                                                (unsigned)page->route->listing);
+        return ERR_NONE;
+    }
+    page->view.append_rows = append_key_rows;
+    if (vectors != 0) {
+        rc = first_row(page, &page->ask->key, page->arena, vectors, &page->view.chunk,
+                       &page->view.row, msg);
+    } else {
+        rc = reader_find(page->reader, page->route->collection_index, &page->ask->key, page->arena,
+                         &page->group, &page->found, msg);
+    }
+    page->view.total = page->found ? page->group.row_count : 0;
+    return rc;
+}

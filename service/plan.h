@@ -1,0 +1,36 @@
+/*
+ * A plan is a release made ready to be served: its route table and its templates, compiled once and
+ * shared by all loops.
+ *
+ * Lifetime: counted; plan_open gives the first reference, the last plan_drop frees it and drops the
+ * release.
+ * Thread-safety: read-only once open; any thread may hold and drop references.
+ */
+#ifndef VITRINE_SERVICE_PLAN_H
+#define VITRINE_SERVICE_PLAN_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "replica/release.h"
+#include "service/render.h"
+#include "service/route.h"
+
+struct plan {
+    struct arena arena;
+    struct release *release;
+    struct route_table *routes;
+    struct program *rows;    /* how route i renders a row */
+    struct program *answers; /* how route i renders its answer */
+    char release_name[24];
+    atomic_int references;
+};
+
+/* Opens (and with VERIFY verifies) the release in DIR and compiles it. Errors: as release_open. */
+MUST_CHECK enum err plan_open(const char *dir, bool verify, struct plan **out, struct errmsg *msg);
+struct plan *plan_hold(struct plan *plan);
+void plan_drop(struct plan *plan); /* accepts NULL */
+
+#endif

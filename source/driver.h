@@ -1,0 +1,54 @@
+/*
+ * What a driver of one kind of database brings: the operations of source.h behind a table.
+ *
+ * A driver embeds struct source, struct source_rows and struct source_load as the first member of
+ * its own structs and sets `operations` in each; source.c passes every call through that table. A
+ * new driver is one operations table and one line in the table of schemes in source.c.
+ */
+#ifndef VITRINE_SOURCE_DRIVER_H
+#define VITRINE_SOURCE_DRIVER_H
+
+#include "source/source.h"
+
+struct source_operations {
+    struct source_dialect dialect;
+
+    /* PLACE is the URL behind its scheme, never empty. */
+    enum err (*open)(const char *place, enum source_mode mode, struct source **out,
+                     struct errmsg *msg);
+    void (*close)(struct source *source);
+
+    enum err (*begin)(struct source *source, struct errmsg *msg);
+    void (*end)(struct source *source);
+    enum err (*position)(struct source *source, struct buffer *out, struct errmsg *msg);
+    enum err (*has_table)(struct source *source, struct slice table, bool *out, struct errmsg *msg);
+
+    enum err (*query)(struct source *source, const char *sql, const struct value *parameters,
+                      unsigned parameter_count, unsigned column_count, struct source_rows **out,
+                      struct errmsg *msg);
+    enum err (*rows_next)(struct source_rows *rows, const struct value **row, struct errmsg *msg);
+    void (*rows_close)(struct source_rows *rows);
+
+    enum err (*load_begin)(struct source *source, const struct table *table,
+                           struct source_load **out, struct errmsg *msg);
+    enum err (*load_row)(struct source_load *load, const struct value *values, struct errmsg *msg);
+    enum err (*load_finish)(struct source_load *load, struct errmsg *msg);
+    void (*load_abandon)(struct source_load *load);
+    enum err (*settle)(struct source *source, struct errmsg *msg);
+};
+
+struct source {
+    const struct source_operations *operations;
+};
+
+struct source_rows {
+    const struct source_operations *operations;
+};
+
+struct source_load {
+    const struct source_operations *operations;
+};
+
+extern const struct source_operations source_sqlite_operations;
+
+#endif

@@ -1,0 +1,132 @@
+#include "source/source.h"
+
+#include <string.h>
+
+#include "source/driver.h"
+
+static const struct scheme {
+    const char *prefix;
+    const struct source_operations *operations;
+    const char *example;
+} schemes[] = {
+    {"sqlite:", &source_sqlite_operations, "sqlite:FILE"},
+};
+
+enum { SCHEME_COUNT = sizeof schemes / sizeof schemes[0] };
+
+static const struct scheme *find_scheme(const char *url)
+{
+    for (unsigned i = 0; i < SCHEME_COUNT; i++) {
+        if (strncmp(url, schemes[i].prefix, strlen(schemes[i].prefix)) == 0) {
+            return &schemes[i];
+        }
+    }
+    return NULL;
+}
+
+/* The text of a URL up to its scheme: what stands behind it may hold a password. */
+static int scheme_len(const char *url)
+{
+    size_t len = strcspn(url, ":");
+
+    return len > 40 ? 40 : (int)len;
+}
+
+enum err source_open(const char *url, enum source_mode mode, struct source **out,
+                     struct errmsg *msg)
+{
+    const struct scheme *scheme = find_scheme(url);
+    const char *place;
+
+    if (scheme == NULL) {
+        return err_set(msg, ERR_USAGE, "a source is written as %s, not as \"%.*s%s\"",
+                       schemes[0].example, scheme_len(url), url,
+                       strchr(url, ':') == NULL ? "" : ":...");
+    }
+    place = url + strlen(scheme->prefix);
+    if (*place == '\0') {
+        return err_set(msg, ERR_USAGE, "the source \"%s\" names nothing; write %s", url,
+                       scheme->example);
+    }
+    return scheme->operations->open(place, mode, out, msg);
+}
+
+void source_close(struct source *source)
+{
+    if (source != NULL) {
+        source->operations->close(source);
+    }
+}
+
+const struct source_dialect *source_dialect(const struct source *source)
+{
+    return &source->operations->dialect;
+}
+
+enum err source_begin(struct source *source, struct errmsg *msg)
+{
+    return source->operations->begin(source, msg);
+}
+
+void source_end(struct source *source)
+{
+    source->operations->end(source);
+}
+
+enum err source_position(struct source *source, struct buffer *out, struct errmsg *msg)
+{
+    return source->operations->position(source, out, msg);
+}
+
+enum err source_has_table(struct source *source, struct slice table, bool *out, struct errmsg *msg)
+{
+    return source->operations->has_table(source, table, out, msg);
+}
+
+enum err source_query(struct source *source, const char *sql, const struct value *parameters,
+                      unsigned parameter_count, unsigned column_count, struct source_rows **out,
+                      struct errmsg *msg)
+{
+    return source->operations->query(source, sql, parameters, parameter_count, column_count, out,
+                                     msg);
+}
+
+enum err source_rows_next(struct source_rows *rows, const struct value **row, struct errmsg *msg)
+{
+    return rows->operations->rows_next(rows, row, msg);
+}
+
+void source_rows_close(struct source_rows *rows)
+{
+    if (rows != NULL) {
+        rows->operations->rows_close(rows);
+    }
+}
+
+enum err source_load_begin(struct source *source, const struct table *table,
+                           struct source_load **out, struct errmsg *msg)
+{
+    return source->operations->load_begin(source, table, out, msg);
+}
+
+enum err source_load_row(struct source_load *load, const struct value *values, struct errmsg *msg)
+{
+    return load->operations->load_row(load, values, msg);
+}
+
+enum err source_load_finish(struct source_load *load, struct errmsg *msg)
+{
+    return load->operations->load_finish(load, msg);
+}
+
+void source_load_abandon(struct source_load *load)
+{
+    if (load != NULL) {
+        load->operations->load_abandon(load);
+    }
+}
+
+enum err source_settle(struct source *source, struct errmsg *msg)
+{
+    return source->operations->settle(source, msg);
+}

@@ -1,0 +1,194 @@
+#include "source/source_sqlite.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+
+enum { BUSY_TIMEOUT_MS = 5000 };
+
+enum err sqlite_error(const struct source_sqlite *source, const char *sql, struct errmsg *msg)
+{
+    return err_set(msg, ERR_SOURCE, "%s: %s (in: %.*s%s)", source->path, sqlite3_errmsg(source->db),
+                   SQLITE_STATEMENT_SHOWN, sql, strlen(sql) > SQLITE_STATEMENT_SHOWN ? "..." : "");
+}
+
+enum err sqlite_run(struct source_sqlite *source, const char *sql, struct errmsg *msg)
+{
+    if (sqlite3_exec(source->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
+        return sqlite_error(source, sql, msg);
+    }
+    return ERR_NONE;
+}
+
+/* ---- opening ---- */
+
+static void close_sqlite(struct source *base)
+{
+    struct source_sqlite *source = (struct source_sqlite *)base;
+
+    if (source->is_bulk) {
+        sqlite_bulk_end(source);
+    }
+    sqlite3_close_v2(source->db);
+    free(source->path);
+    free(source);
+}
+
+/* "./" keeps SQLite from reading "file:..." and ":memory:" as anything but a file name. */
+static char *plain_path(const char *place)
+{
+    return place[0] == '/' ? memory_copy_str(place) : path_join(".", "%s", place);
+}
+
+static enum err open_database(struct source_sqlite *source, struct errmsg *msg)
+{
+    int flags = SQLITE_OPEN_NOMUTEX |
+                (source->mode == SOURCE_READ ? SQLITE_OPEN_READONLY
+                                             : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+
+    if (source->mode == SOURCE_READ && !file_exists(source->path)) {
+        return err_set(msg, ERR_SOURCE, "%s: there is no such database; `vitrine import` makes one",
+                       source->path);
+    }
+    if (sqlite3_open_v2(source->path, &source->db, flags, NULL) != SQLITE_OK) {
+        return err_set(msg, ERR_SOURCE, "%s: %s", source->path, sqlite3_errmsg(source->db));
+    }
+    sqlite3_extended_result_codes(source->db, 1);
+    sqlite3_busy_timeout(source->db, BUSY_TIMEOUT_MS);
+    if (source->mode == SOURCE_READ) {
+        /* Opening alone reads nothing: a file that is no database is better refused here. */
+        return sqlite_run(source, "PRAGMA cache_size = -65536; SELECT 1 FROM sqlite_schema", msg);
+    }
+    return sqlite_run(source, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", msg);
+}
+
+static enum err open_sqlite(const char *place, enum source_mode mode, struct source **out,
+                            struct errmsg *msg)
+{
+    struct source_sqlite *source = memory_calloc(1, sizeof *source);
+    enum err rc;
+
+    source->base.operations = &source_sqlite_operations;
+    source->mode = mode;
+    source->path = plain_path(place);
+    rc = open_database(source, msg);
+    if (rc != ERR_NONE) {
+        close_sqlite(&source->base);
+        return rc;
+    }
+    *out = &source->base;
+    return ERR_NONE;
+}
+
+/* ---- snapshot and position ---- */
+
+static int64_t nanoseconds(const struct timespec *time)
+{
+    return (int64_t)time->tv_sec * 1000000000 + time->tv_nsec;
+}
+
+/*
+ * Size and change time of the database and its write-ahead log. A reader leaves an empty log behind
+ * where there was none, so empty and missing are one. A checkpoint changes the position without
+ * changing data, which costs a needless look and nothing more. Two commits of one size within one
+ * tick of the file system's clock (some ms) are told apart only when the second comes later.
+ */
+static enum err probe(const struct source_sqlite *source, char *text, struct errmsg *msg)
+{
+    size_t log_path_size = strlen(source->path) + sizeof "-wal";
+    char *log_path = memory_alloc(log_path_size);
+    struct stat database;
+    struct stat log;
+    int failed = stat(source->path, &database) == 0 ? 0 : errno;
+
+    snprintf(log_path, log_path_size, "%s-wal", source->path);
+    if (stat(log_path, &log) != 0 || log.st_size == 0) {
+        log = (struct stat){.st_size = 0};
+    }
+    free(log_path);
+    if (failed != 0) {
+        return err_sys(msg, failed, "stat %s", source->path);
+    }
+    snprintf(text, SQLITE_POSITION_MAX, "%" PRId64 ".%" PRId64 ".%" PRId64 ".%" PRId64,
+             (int64_t)database.st_size, nanoseconds(&database.st_mtim), (int64_t)log.st_size,
+             nanoseconds(&log.st_mtim));
+    return ERR_NONE;
+}
+
+static enum err position_sqlite(struct source *base, struct buffer *out, struct errmsg *msg)
+{
+    struct source_sqlite *source = (struct source_sqlite *)base;
+    char text[SQLITE_POSITION_MAX];
+
+    if (source->in_snapshot) {
+        buffer_append_str(out, source->snapshot_position);
+        return ERR_NONE;
+    }
+    if (probe(source, text, msg) != ERR_NONE) {
+        return ERR_SYSTEM;
+    }
+    buffer_append_str(out, text);
+    return ERR_NONE;
+}
+
+static void end_sqlite(struct source *base)
+{
+    struct source_sqlite *source = (struct source_sqlite *)base;
+
+    if (source->in_snapshot) {
+        sqlite3_exec(source->db, "ROLLBACK", NULL, NULL, NULL);
+        source->in_snapshot = false;
+    }
+}
+
+/* SQLite takes its snapshot at the first read after BEGIN, hence the read here. */
+static enum err begin_sqlite(struct source *base, struct errmsg *msg)
+{
+    struct source_sqlite *source = (struct source_sqlite *)base;
+    enum err rc;
+
+    assert(!source->in_snapshot);
+    rc = probe(source, source->snapshot_position, msg);
+    if (rc != ERR_NONE) {
+        return rc;
+    }
+    rc = sqlite_run(source, "BEGIN", msg);
+    if (rc != ERR_NONE) {
+        return rc;
+    }
+    source->in_snapshot = true;
+    rc = sqlite_run(source, "SELECT 1 FROM sqlite_schema", msg);
+    if (rc != ERR_NONE) {
+        end_sqlite(base);
+    }
+    return rc;
+}
+
+const struct source_operations source_sqlite_operations = {
+    .dialect =
+        {
+            .text_order = " COLLATE BINARY",
+            .nulls_ascending = "", /* nulls are the least of values already */
+            .nulls_descending = "",
+        },
+    .open = open_sqlite,
+    .close = close_sqlite,
+    .begin = begin_sqlite,
+    .end = end_sqlite,
+    .position = position_sqlite,
+    .has_table = sqlite_has_table,
+    .query = sqlite_query,
+    .rows_next = sqlite_rows_next,
+    .rows_close = sqlite_rows_close,
+    .load_begin = sqlite_load_begin,
+    .load_row = sqlite_load_row,
+    .load_finish = sqlite_load_finish,
+    .load_abandon = sqlite_load_abandon,
+    .settle = sqlite_settle,
+};

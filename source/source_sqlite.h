@@ -1,0 +1,68 @@
+/*
+ * What the files of the SQLite driver share: source_sqlite.c (opening, snapshot, position),
+ * source_sqlite_read.c (streams), source_sqlite_load.c (loading) and source_sqlite_table.c (the
+ * statements that a table definition means).
+ */
+#ifndef VITRINE_SOURCE_SOURCE_SQLITE_H
+#define VITRINE_SOURCE_SOURCE_SQLITE_H
+
+#include <sqlite3.h>
+
+#include "source/driver.h"
+
+enum {
+    SQLITE_POSITION_MAX = 96,
+    SQLITE_SQL_MAX = 1 << 20, /* bytes of a generated statement */
+};
+
+struct source_sqlite {
+    struct source base;
+    sqlite3 *db;
+    char *path; /* never a URI and never ":memory:": relative ones begin with "./" */
+    enum source_mode mode;
+    bool in_snapshot;
+    char snapshot_position[SQLITE_POSITION_MAX]; /* taken just before the snapshot */
+    bool is_bulk;          /* journal and synchronous are set for loading; see bulk_begin */
+    bool owns_temp_folder; /* sqlite3_temp_directory is ours to free */
+};
+
+/* Writes the database's complaint and the beginning of SQL; returns ERR_SOURCE. */
+enum err sqlite_error(const struct source_sqlite *source, const char *sql, struct errmsg *msg);
+
+/* Runs statements that return nothing of interest. */
+MUST_CHECK enum err sqlite_run(struct source_sqlite *source, const char *sql, struct errmsg *msg);
+
+enum { SQLITE_STATEMENT_SHOWN = 200 /* bytes of a statement in an error message */ };
+
+/* Binds VALUE; KEEPING is SQLITE_STATIC when its text outlives the step, else SQLITE_TRANSIENT. */
+int sqlite_bind(sqlite3_stmt *statement, int index, const struct value *value,
+                sqlite3_destructor_type keeping);
+
+/* Leaves the settings of loading when source_settle did not; what was committed stays. */
+void sqlite_bulk_end(struct source_sqlite *source);
+
+/* ---- the operations ---- */
+
+enum err sqlite_has_table(struct source *base, struct slice table, bool *out, struct errmsg *msg);
+enum err sqlite_query(struct source *base, const char *sql, const struct value *parameters,
+                      unsigned parameter_count, unsigned column_count, struct source_rows **out,
+                      struct errmsg *msg);
+enum err sqlite_rows_next(struct source_rows *base, const struct value **row, struct errmsg *msg);
+void sqlite_rows_close(struct source_rows *base);
+enum err sqlite_load_begin(struct source *base, const struct table *table, struct source_load **out,
+                           struct errmsg *msg);
+enum err sqlite_load_row(struct source_load *base, const struct value *values, struct errmsg *msg);
+enum err sqlite_load_finish(struct source_load *base, struct errmsg *msg);
+void sqlite_load_abandon(struct source_load *base);
+enum err sqlite_settle(struct source *base, struct errmsg *msg);
+
+/* ---- statements from a definition, appended to SQL ---- */
+
+/* Drops what is there and creates the table. */
+void sqlite_create_sql(struct buffer *sql, const struct table *table);
+/* One parameter a column. */
+void sqlite_insert_sql(struct buffer *sql, const struct table *table);
+void sqlite_index_sql(struct buffer *sql, const struct table *table,
+                      const struct table_index *index);
+
+#endif

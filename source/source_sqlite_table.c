@@ -1,0 +1,90 @@
+#include "source/source_sqlite.h"
+
+static void append_name(struct buffer *sql, struct slice name)
+{
+    buffer_append_byte(sql, '"');
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.ptr[i] == '"') {
+            buffer_append_byte(sql, '"');
+        }
+        buffer_append_byte(sql, name.ptr[i]);
+    }
+    buffer_append_byte(sql, '"');
+}
+
+static const char *sql_type(enum column_type type)
+{
+    switch (type) {
+    case COLUMN_INTEGER:
+    case COLUMN_BOOLEAN:
+    case COLUMN_TIMESTAMP:
+        return "INTEGER";
+    case COLUMN_NUMBER:
+        return "REAL";
+    default:
+        return "TEXT";
+    }
+}
+
+static void append_column(struct buffer *sql, const struct table *table, unsigned index)
+{
+    const struct table_column *column = &table->columns[index];
+
+    append_name(sql, column->name);
+    buffer_printf(sql, " %s", sql_type(column->type));
+    if (column->is_required) {
+        buffer_append_str(sql, " NOT NULL");
+    }
+    if ((int)index == table->primary_key) {
+        buffer_append_str(sql, " PRIMARY KEY");
+    }
+}
+
+void sqlite_create_sql(struct buffer *sql, const struct table *table)
+{
+    buffer_append_str(sql, "DROP TABLE IF EXISTS ");
+    append_name(sql, table->name);
+    buffer_append_str(sql, "; CREATE TABLE ");
+    append_name(sql, table->name);
+    buffer_append_str(sql, " (");
+    for (unsigned i = 0; i < table->column_count; i++) {
+        buffer_append_str(sql, i == 0 ? "" : ", ");
+        append_column(sql, table, i);
+    }
+    buffer_append_str(sql, ")");
+}
+
+void sqlite_insert_sql(struct buffer *sql, const struct table *table)
+{
+    buffer_append_str(sql, "INSERT INTO ");
+    append_name(sql, table->name);
+    buffer_append_str(sql, " VALUES (");
+    for (unsigned i = 0; i < table->column_count; i++) {
+        buffer_append_str(sql, i == 0 ? "?" : ", ?");
+    }
+    buffer_append_str(sql, ")");
+}
+
+void sqlite_index_sql(struct buffer *sql, const struct table *table,
+                      const struct table_index *index)
+{
+    struct buffer name;
+
+    buffer_init(&name, SQLITE_SQL_MAX);
+    buffer_append_slice(&name, table->name);
+    for (unsigned i = 0; i < index->column_count; i++) {
+        buffer_append_byte(&name, '_');
+        buffer_append_slice(&name, table->columns[index->columns[i]].name);
+    }
+    buffer_append_str(&name, "_idx");
+    buffer_append_str(sql, "CREATE INDEX ");
+    append_name(sql, buffer_slice(&name));
+    buffer_append_str(sql, " ON ");
+    append_name(sql, table->name);
+    for (unsigned i = 0; i < index->column_count; i++) {
+        buffer_append_str(sql, i == 0 ? " (" : ", ");
+        append_name(sql, table->columns[index->columns[i]].name);
+    }
+    buffer_append_str(sql, ")");
+    buffer_free(&name);
+}

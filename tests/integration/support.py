@@ -1,0 +1,230 @@
+"""What the whole-program tests share: the binary, folders, ports, processes, requests."""
+import contextlib
+import http.client
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+ROOT = os.environ.get("VITRINE_ROOT") or os.path.abspath(
+    os.path.join(os.path.dirname(__file__), "..", ".."))
+DEFINITION = os.path.join(ROOT, "assets", "atelier", "definition.yaml")
+
+
+def binary():
+    """The program under test: $VITRINE, or the first build that is there."""
+    named = os.environ.get("VITRINE")
+    if named:
+        return os.path.abspath(named)
+    for preset in ("dev", "release"):
+        path = os.path.join(ROOT, "build", preset, "vitrine")
+        if os.path.exists(path):
+            return path
+    raise FileNotFoundError("no vitrine binary: set VITRINE, or ./dev build")
+
+
+def vitrine(*arguments, timeout=600, check=True, env=None):
+    """Runs one command to its end; stdout and stderr are text."""
+    done = subprocess.run([binary(), *map(str, arguments)], capture_output=True, text=True,
+                          timeout=timeout, env=env, check=False)
+    if check and done.returncode != 0:
+        raise AssertionError(f"vitrine {' '.join(map(str, arguments))}: exit code "
+                             f"{done.returncode}\n{done.stdout}{done.stderr}")
+    return done
+
+
+def free_port():
+    """A port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_until(condition, seconds=30, what="the condition"):
+    """Asks CONDITION until it is true; fails after SECONDS."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"{what}: not within {seconds} s")
+
+
+def answers(port):
+    """Whether somebody accepts connections."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        return True
+    except OSError:
+        return False
+
+
+class Response:
+    """An HTTP answer, read to its end."""
+
+    def __init__(self, response):
+        self.status = response.status
+        self.reason = response.reason
+        self.headers = {name.lower(): value for name, value in response.getheaders()}
+        self.body = response.read()
+
+    @property
+    def text(self):
+        """The body as text."""
+        return self.body.decode()
+
+
+def request(port, path, method="GET", headers=None, body=None, timeout=30):
+    """One request on a connection of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        connection.request(method, path, body=body, headers=headers or {})
+        return Response(connection.getresponse())
+    finally:
+        connection.close()
+
+
+def get(port, path, **options):
+    """GET."""
+    return request(port, path, **options)
+
+
+class Process:
+    """A vitrine command in the background; its output goes to files that stay readable."""
+
+    def __init__(self, folder, *arguments, env=None):
+        name = f"{arguments[0]}-{time.monotonic_ns()}"
+        self.stdout_path = os.path.join(folder, name + ".out")
+        self.stderr_path = os.path.join(folder, name + ".err")
+        with open(self.stdout_path, "wb") as out, open(self.stderr_path, "wb") as err:
+            self.process = subprocess.Popen(  # pylint: disable=consider-using-with
+                [binary(), *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=out,
+                stderr=err, env=env, start_new_session=True)
+        self.pid = self.process.pid
+
+    @property
+    def stdout(self):
+        """What it printed so far."""
+        with open(self.stdout_path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    @property
+    def stderr(self):
+        """What it logged so far."""
+        with open(self.stderr_path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    @property
+    def returncode(self):
+        """None while it runs."""
+        return self.process.poll()
+
+    def send(self, number):
+        """Sends a signal, unless it has ended."""
+        if self.process.poll() is None:
+            os.kill(self.pid, number)
+
+    def wait(self, seconds=30):
+        """The exit code."""
+        return self.process.wait(timeout=seconds)
+
+    def stop(self, seconds=20):
+        """SIGTERM, and SIGKILL to what does not listen; the exit code."""
+        self.send(signal.SIGTERM)
+        try:
+            return self.process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.send(signal.SIGKILL)
+            return self.process.wait(timeout=seconds)
+
+
+def session_members(session):
+    """The processes of a session that still run (zombies do not), as {pid: command line}."""
+    members = {}
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as file:
+                fields = file.read().rpartition(")")[2].split()
+            with open(f"/proc/{entry}/cmdline", "rb") as file:
+                command = file.read().replace(b"\0", b" ").decode(errors="replace").strip()
+        except OSError:
+            continue  # it ended meanwhile
+        if int(fields[3]) == session and fields[0] != "Z":
+            members[int(entry)] = command
+    return members
+
+
+@contextlib.contextmanager
+def serving(root, *arguments, seconds=60):
+    """`vitrine serve` on ROOT for the time of a with block, which gets its port."""
+    folder = tempfile.mkdtemp(prefix="vitrine-serve-")
+    port = free_port()
+    process = Process(folder, "serve", "--root", root, "--listen", f"127.0.0.1:{port}",
+                      "--threads", 1, *arguments)
+    try:
+        wait_for_port(process, port, seconds)
+        yield port
+    finally:
+        code = process.stop()
+        log = process.stderr
+        shutil.rmtree(folder, ignore_errors=True)
+    if code != 0:
+        raise AssertionError(f"vitrine serve: exit code {code}\n{log}")
+
+
+def wait_for_port(process, port, seconds=60):
+    """Waits until PROCESS answers on PORT; fails with its log when it ends before."""
+
+    def ready():
+        if process.returncode is not None:
+            raise AssertionError(f"ended with {process.returncode}\n{process.stderr}")
+        return answers(port)
+
+    wait_until(ready, seconds, f"an answer on port {port}")
+
+
+class TestCase(unittest.TestCase):
+    """A test with a temporary folder, whose processes end with it."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="vitrine-test-")
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.processes = []
+        self.addCleanup(self._stop_processes)
+
+    def path(self, *names):
+        """A path in the temporary folder."""
+        return os.path.join(self.folder, *names)
+
+    def start(self, *arguments, env=None):
+        """Starts a vitrine command; it is stopped after the test."""
+        process = Process(self.folder, *arguments, env=env)
+        self.processes.append(process)
+        return process
+
+    def start_serving(self, port, *arguments, seconds=60):
+        """Starts a command and waits until it answers on PORT."""
+        process = self.start(*arguments)
+        wait_for_port(process, port, seconds)
+        return process
+
+    def _stop_processes(self):
+        for process in self.processes:
+            process.stop()
+            for pid in session_members(process.pid):
+                os.kill(pid, signal.SIGKILL)
+            # A child's exit code may go unseen; what a sanitizer said must not.
+            if "Sanitizer" in process.stderr or "runtime error:" in process.stderr:
+                raise AssertionError(process.stderr)
+
+
+def main():
+    """The end of every test file."""
+    unittest.main(verbosity=2)

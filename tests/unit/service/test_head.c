@@ -1,0 +1,158 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/buffer.h"
+#include "service/head.h"
+
+static void write_body(struct head_writer *writer, const struct head *head, size_t len,
+                       bool keep_body, struct buffer *out)
+{
+    head_begin(writer, head, out);
+    for (size_t i = 0; i < len; i++) {
+        buffer_append_byte(out, (char)('a' + i % 26));
+    }
+    head_end(writer, keep_body, out);
+}
+
+/* Checks the answer at *AT, whose body has LEN bytes when KEPT, and moves *AT behind it. */
+static void assert_answer(const char **at, size_t len, bool kept)
+{
+    const char *end = strstr(*at, "\r\n\r\n");
+    const char *found = strstr(*at, "Content-Length: ");
+    char line[64];
+
+    assert_non_null(end);
+    assert_non_null(found);
+    assert_true(found < end);
+    snprintf(line, sizeof line, "Content-Length: %zu\r\n", len);
+    assert_memory_equal(found, line, strlen(line));
+    assert_memory_equal(*at, "HTTP/1.1 200 OK\r\n", 17);
+    *at = end + 4;
+    for (size_t i = 0; kept && i < len; i++) {
+        assert_int_equal((*at)[i], 'a' + i % 26);
+    }
+    *at += kept ? len : 0;
+}
+
+static void bodies_of_any_length_follow_each_other(void **state)
+{
+    static const size_t lens[] = {0, 5, 1234, 9, 10, 99, 100, 12345, 1, 0, 999999, 3};
+    static const struct head head = {.status = 200, .type = BODY_JSON};
+    struct head_writer writer;
+    struct buffer out;
+    const char *at;
+
+    (void)state;
+    head_writer_init(&writer);
+    head_writer_name_release(&writer, "000042");
+    buffer_init(&out, 16 << 20);
+    for (size_t i = 0; i < sizeof lens / sizeof lens[0]; i++) {
+        write_body(&writer, &head, lens[i], true, &out);
+        write_body(&writer, &head, lens[i], false, &out);
+    }
+    at = buffer_str(&out);
+    for (size_t i = 0; i < sizeof lens / sizeof lens[0]; i++) {
+        assert_answer(&at, lens[i], true);
+        assert_answer(&at, lens[i], false);
+    }
+    assert_ptr_equal(at, out.ptr + out.len);
+    buffer_free(&out);
+    head_writer_free(&writer);
+}
+
+static void assert_head(const struct head *head, bool has_body, const char *expected)
+{
+    struct head_writer writer;
+    struct buffer out;
+    char *date;
+
+    head_writer_init(&writer);
+    head_writer_name_release(&writer, "000042");
+    buffer_init(&out, 4096);
+    if (has_body) {
+        write_body(&writer, head, 3, true, &out);
+    } else {
+        head_alone(&writer, head, &out);
+    }
+    buffer_str(&out);
+    date = strstr(out.ptr, "Date: ");
+    assert_non_null(date);
+    assert_memory_equal(date + 31, " GMT\r\n", 6);
+    memcpy(date + 6, "Sat, 21 Nov 2026 02:30:00", 25);
+    assert_string_equal(out.ptr, expected);
+    buffer_free(&out);
+    head_writer_free(&writer);
+}
+
+static void heads_have_these_lines_and_no_others(void **state)
+{
+    static const struct head json = {.status = 200, .type = BODY_JSON};
+    static const struct head text = {
+        .status = 405, .type = BODY_TEXT, .is_close = true, .extra = "Allow: GET\r\n"};
+    static const struct head kept = {.status = 418, .type = BODY_TEXT, .is_keep_alive = true};
+    static const struct head none = {.status = 204};
+
+    (void)state;
+    assert_head(&json, true,
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
+                "Access-Control-Allow-Origin: *\r\nVitrine-Release: 000042\r\n"
+                "Date: Sat, 21 Nov 2026 02:30:00 GMT\r\nContent-Length: 3\r\n\r\nabc");
+    assert_head(&text, true,
+                "HTTP/1.1 405 Method Not Allowed\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                "Access-Control-Allow-Origin: *\r\nVitrine-Release: 000042\r\n"
+                "Date: Sat, 21 Nov 2026 02:30:00 GMT\r\nConnection: close\r\nAllow: GET\r\n"
+                "Content-Length: 3\r\n\r\nabc");
+    assert_head(&kept, true,
+                "HTTP/1.1 418 \r\nContent-Type: text/plain; charset=utf-8\r\n"
+                "Access-Control-Allow-Origin: *\r\nVitrine-Release: 000042\r\n"
+                "Date: Sat, 21 Nov 2026 02:30:00 GMT\r\nConnection: keep-alive\r\n"
+                "Content-Length: 3\r\n\r\nabc");
+    assert_head(&none, false,
+                "HTTP/1.1 204 No Content\r\n"
+                "Access-Control-Allow-Origin: *\r\nVitrine-Release: 000042\r\n"
+                "Date: Sat, 21 Nov 2026 02:30:00 GMT\r\n\r\n");
+}
+
+static void an_answer_that_is_taken_back_leaves_no_trace(void **state)
+{
+    static const struct head head = {.status = 200, .type = BODY_JSON};
+    struct head_writer writer;
+    struct buffer out;
+    const char *at;
+
+    (void)state;
+    head_writer_init(&writer);
+    head_writer_name_release(&writer, "000042");
+    buffer_init(&out, 1024);
+    write_body(&writer, &head, 3, true, &out);
+    head_begin(&writer, &head, &out);
+    while (!out.overflowed) {
+        buffer_append_byte(&out, 'x');
+    }
+    head_undo(&writer, &out);
+    assert_false(out.overflowed);
+    write_body(&writer, &head, 4, true, &out);
+    at = buffer_str(&out);
+    assert_answer(&at, 3, true);
+    assert_answer(&at, 4, true);
+    assert_ptr_equal(at, out.ptr + out.len);
+    buffer_free(&out);
+    head_writer_free(&writer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bodies_of_any_length_follow_each_other),
+        cmocka_unit_test(heads_have_these_lines_and_no_others),
+        cmocka_unit_test(an_answer_that_is_taken_back_leaves_no_trace),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,324 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "service/http.h"
+
+/* What the handler saw, one line a request. */
+struct seen {
+    struct http http;
+    struct buffer lines;
+    unsigned continues;
+    unsigned pause_every; /* 0: never */
+    unsigned requests;
+};
+
+static bool on_request(void *context, struct request *request)
+{
+    static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "OTHER"};
+    struct seen *seen = context;
+
+    buffer_printf(&seen->lines, "%s %.*s%s%s\n", methods[request->method],
+                  SLICE_ARG(request->target), request->keep_alive ? "" : " close",
+                  request->is_http_1_0 ? " 1.0" : "");
+    seen->requests++;
+    return seen->pause_every == 0 || seen->requests % seen->pause_every != 0;
+}
+
+static void on_continue(void *context)
+{
+    struct seen *seen = context;
+
+    seen->continues++;
+}
+
+static const struct http_handler handler = {.on_request = on_request, .on_continue = on_continue};
+
+static void seen_init(struct seen *seen)
+{
+    *seen = (struct seen){.requests = 0};
+    buffer_init(&seen->lines, 1 << 20);
+    http_init(&seen->http, &handler, seen);
+}
+
+static void seen_free(struct seen *seen)
+{
+    http_free(&seen->http);
+    buffer_free(&seen->lines);
+}
+
+/* Feeds BYTES in pieces of SIZE, each in memory of its own that is gone afterwards. */
+static enum feed_result feed(struct seen *seen, struct slice bytes, size_t size)
+{
+    enum feed_result result = FEED_TAKEN;
+
+    while (bytes.len > 0 && (result == FEED_TAKEN || result == FEED_PAUSED)) {
+        size_t len = bytes.len < size ? bytes.len : size;
+        char *piece = memory_alloc(len);
+        size_t taken;
+
+        memcpy(piece, bytes.ptr, len);
+        result = http_feed(&seen->http, slice_of(piece, len), &taken);
+        memset(piece, 'X', len);
+        free(piece);
+        bytes = slice_of(bytes.ptr + taken, bytes.len - taken);
+    }
+    return result;
+}
+
+static const char mixed[] = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+                            "HEAD /b?c=1 HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n"
+                            "POST /c HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello"
+                            "PUT /d HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+                            "3\r\nabc\r\n10;x=y\r\n0123456789abcdef\r\n0\r\nTrailer: t\r\n\r\n"
+                            "\r\n"
+                            "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n"
+                            "GET /e HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
+                            "GET /f HTTP/1.1\r\nConnection: close\r\n\r\n";
+static const char mixed_lines[] = "GET /a\n"
+                                  "HEAD /b?c=1\n"
+                                  "OTHER /c\n"
+                                  "OTHER /d\n"
+                                  "OPTIONS *\n"
+                                  "GET /e 1.0\n"
+                                  "GET /f close\n";
+
+static void requests_come_out_whatever_pieces_they_arrive_in(void **state)
+{
+    (void)state;
+    for (size_t size = 1; size < sizeof mixed; size++) {
+        struct seen seen;
+
+        seen_init(&seen);
+        assert_int_equal(feed(&seen, slice_str(mixed), size), FEED_LAST);
+        assert_string_equal(buffer_str(&seen.lines), mixed_lines);
+        seen_free(&seen);
+    }
+}
+
+static void a_paused_feed_goes_on_where_it_stopped(void **state)
+{
+    (void)state;
+    for (unsigned every = 1; every < 4; every++) {
+        for (size_t size = 1; size < sizeof mixed; size++) {
+            struct seen seen;
+
+            seen_init(&seen);
+            seen.pause_every = every;
+            assert_int_equal(feed(&seen, slice_str(mixed), size), FEED_LAST);
+            assert_string_equal(buffer_str(&seen.lines), mixed_lines);
+            seen_free(&seen);
+        }
+    }
+}
+
+static void what_follows_the_last_request_is_not_looked_at(void **state)
+{
+    static const char bytes[] = "GET /a HTTP/1.0\r\n\r\nGET /b HTTP/1.1\r\n\r\n";
+    struct seen seen;
+
+    (void)state;
+    seen_init(&seen);
+    assert_int_equal(feed(&seen, slice_str(bytes), sizeof bytes), FEED_LAST);
+    assert_string_equal(buffer_str(&seen.lines), "GET /a close 1.0\n");
+    seen_free(&seen);
+}
+
+static void malformed_requests_are_refused_with_400(void **state)
+{
+    static const char *const cases[] = {
+        "hello\r\n\r\n",
+        "GET\r\n\r\n",
+        "GET /\r\n\r\n",
+        "GET / HTTP/2.0\r\n\r\n",
+        "GET / HTTP/0.9\r\n\r\n",
+        "GET / FTP/1.1\r\n\r\n",
+        "GET a HTTP/1.1\r\n\r\n",
+        "GET /a b HTTP/1.1\r\n\r\n",
+        "BREW / HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nno colon\r\n\r\n",
+        "GET / HTTP/1.1\r\nA: b\x01\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (size_t size = 1; size < 64; size += 7) {
+            struct seen seen;
+
+            seen_init(&seen);
+            assert_int_equal(feed(&seen, slice_str(cases[i]), size), FEED_REFUSED);
+            assert_int_equal(seen.http.status, 400);
+            assert_int_equal(seen.requests, 0);
+            seen_free(&seen);
+        }
+    }
+}
+
+static void requests_before_a_malformed_one_are_handled(void **state)
+{
+    struct seen seen;
+
+    (void)state;
+    seen_init(&seen);
+    assert_int_equal(feed(&seen, slice_str("GET /a HTTP/1.1\r\n\r\nnonsense\r\n\r\n"), 4096),
+                     FEED_REFUSED);
+    assert_string_equal(buffer_str(&seen.lines), "GET /a\n");
+    seen_free(&seen);
+}
+
+/* "GET /aaa... HTTP/1.1", LEN bytes of target. */
+static void target_of(struct buffer *out, size_t len)
+{
+    buffer_append_str(out, "GET /");
+    for (size_t i = 1; i < len; i++) {
+        buffer_append_byte(out, 'a');
+    }
+    buffer_append_str(out, " HTTP/1.1\r\n\r\n");
+}
+
+static void head_of(struct buffer *out, size_t len)
+{
+    buffer_append_str(out, "GET / HTTP/1.1\r\nA: ");
+    for (size_t i = 0; i < len; i++) {
+        buffer_append_byte(out, 'a');
+    }
+    buffer_append_str(out, "\r\n\r\n");
+}
+
+static void body_of(struct buffer *out, size_t len)
+{
+    buffer_printf(out, "POST / HTTP/1.1\r\nContent-Length: %zu\r\n\r\n", len);
+    for (size_t i = 0; i < len; i++) {
+        buffer_append_byte(out, 'a');
+    }
+}
+
+static void chunks_of(struct buffer *out, size_t len)
+{
+    buffer_append_str(out, "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for (size_t i = 0; i < len; i++) {
+        buffer_append_str(out, "1\r\na\r\n");
+    }
+    buffer_append_str(out, "0\r\n\r\n");
+}
+
+static void what_is_too_large_is_refused_and_the_largest_is_not(void **state)
+{
+    static const struct {
+        void (*make)(struct buffer *out, size_t len);
+        size_t most;
+        unsigned status;
+    } cases[] = {
+        {target_of, HTTP_TARGET_MAX, 414},
+        {head_of, HTTP_HEAD_MAX - 5, 431}, /* its name and the end of its line count */
+        {body_of, HTTP_BODY_MAX, 413},
+        {chunks_of, HTTP_BODY_MAX, 413},
+    };
+    static const size_t sizes[] = {4096, 1000, 64 << 10};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (size_t k = 0; k < sizeof sizes / sizeof sizes[0]; k++) {
+            for (unsigned more = 0; more < 2; more++) {
+                struct buffer bytes;
+                struct seen seen;
+
+                seen_init(&seen);
+                buffer_init(&bytes, 16 << 20);
+                cases[i].make(&bytes, cases[i].most + more);
+                assert_int_equal(feed(&seen, buffer_slice(&bytes), sizes[k]),
+                                 more ? FEED_REFUSED : FEED_TAKEN);
+                assert_int_equal(seen.http.status, more ? cases[i].status : 0);
+                assert_int_equal(seen.requests, more ? 0 : 1);
+                buffer_free(&bytes);
+                seen_free(&seen);
+            }
+        }
+    }
+}
+
+static void a_client_that_expects_100_is_told_to_continue(void **state)
+{
+    static const struct {
+        const char *head;
+        unsigned continues;
+    } cases[] = {
+        {"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx", 1},
+        {"POST / HTTP/1.1\r\nA: b\r\nEXPECT: 100-continue\r\nContent-Length: 1\r\n\r\nx", 1},
+        {"POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx", 0},
+        {"POST / HTTP/1.1\r\nExpected: 100-continue\r\nContent-Length: 1\r\n\r\nx", 0},
+        {"POST / HTTP/1.1\r\nUnexpect: 100-continue\r\nContent-Length: 1\r\n\r\nx", 0},
+        {"POST / HTTP/1.1\r\nExpec: 100-continue\r\nContent-Length: 1\r\n\r\nx", 0},
+        {"POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\nx", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (size_t size = 1; size < 90; size++) {
+            struct seen seen;
+
+            seen_init(&seen);
+            feed(&seen, slice_str(cases[i].head), size);
+            assert_int_equal(seen.requests, 1);
+            assert_int_equal(seen.continues, cases[i].continues);
+            seen_free(&seen);
+        }
+    }
+}
+
+static void an_offer_to_upgrade_is_ignored(void **state)
+{
+    static const char bytes[] = "GET /a HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+                                "GET /b HTTP/1.1\r\n\r\n";
+    struct seen seen;
+
+    (void)state;
+    seen_init(&seen);
+    assert_int_equal(feed(&seen, slice_str(bytes), sizeof bytes), FEED_TAKEN);
+    assert_string_equal(buffer_str(&seen.lines), "GET /a\nGET /b\n");
+    seen_free(&seen);
+}
+
+static void nothing_is_kept_between_requests(void **state)
+{
+    struct seen seen;
+
+    (void)state;
+    seen_init(&seen);
+    assert_int_equal(feed(&seen, slice_str("GET /abcdef HTTP/1.1\r\n"), 7), FEED_TAKEN);
+    assert_true(seen.http.kept.len > 0);
+    assert_int_equal(feed(&seen, slice_str("\r\n"), 7), FEED_TAKEN);
+    assert_null(seen.http.kept.ptr);
+    seen_free(&seen);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(requests_come_out_whatever_pieces_they_arrive_in),
+        cmocka_unit_test(a_paused_feed_goes_on_where_it_stopped),
+        cmocka_unit_test(what_follows_the_last_request_is_not_looked_at),
+        cmocka_unit_test(malformed_requests_are_refused_with_400),
+        cmocka_unit_test(requests_before_a_malformed_one_are_handled),
+        cmocka_unit_test(what_is_too_large_is_refused_and_the_largest_is_not),
+        cmocka_unit_test(a_client_that_expects_100_is_told_to_continue),
+        cmocka_unit_test(an_offer_to_upgrade_is_ignored),
+        cmocka_unit_test(nothing_is_kept_between_requests),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

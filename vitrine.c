@@ -1,0 +1,107 @@
+/*
+ * Vitrine: a read tier for storefronts. This file is the table of subcommands, nothing else.
+ *
+ * The tree, in reading order:
+ *
+ *   base/        leaf code: errors, log, arena, buffer, options, durable file operations
+ *   definition/  YAML -> checked definition: what is read, how it is keyed, ordered, shaped, routed
+ *   source/      the source of truth behind one interface: snapshots, streams of rows, loading
+ *   replica/     the release: format, encodings, manifest, verification, activation, reader
+ *   builder/     source -> release; CSV exports -> source; synthetic exports
+ *   service/     HTTP from the files of the current release
+ *   commands/    the subcommands: their options, and which of the above they call
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "base/suggest.h"
+#include "commands/commands.h"
+
+static const struct command *const commands[] = {
+    &command_run,     &command_generate, &command_import,   &command_build,    &command_serve,
+    &command_inspect, &command_verify,   &command_releases, &command_activate,
+};
+
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
+static const struct command *find(const char *name)
+{
+    for (unsigned i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(commands[i]->name, name) == 0) {
+            return commands[i];
+        }
+    }
+    return NULL;
+}
+
+static int unknown(const char *name)
+{
+    const char *meant = NULL;
+    unsigned least = 0;
+
+    for (unsigned i = 0; i < COMMAND_COUNT; i++) {
+        unsigned distance;
+
+        if (suggest_is_near(slice_str(name), slice_str(commands[i]->name), &distance) &&
+            (meant == NULL || distance < least)) {
+            meant = commands[i]->name;
+            least = distance;
+        }
+    }
+    fprintf(stderr, "vitrine: there is no command \"%s\"", name);
+    if (meant != NULL) {
+        fprintf(stderr, "; did you mean \"%s\"?", meant);
+    }
+    fputs("\nTry: vitrine --help\n", stderr);
+    return err_exit_code(ERR_USAGE);
+}
+
+static void print_commands(FILE *to)
+{
+    fputs("Usage: vitrine COMMAND [options]\n\n"
+          "Serves a storefront's reads from immutable files that are built from its database.\n\n"
+          "Commands:\n",
+          to);
+    for (unsigned i = 0; i < COMMAND_COUNT; i++) {
+        fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->about);
+    }
+    fputs("\nvitrine COMMAND --help says more about one; vitrine --version prints the version.\n",
+          to);
+}
+
+static int help(const char *name)
+{
+    const struct command *command = find(name);
+
+    if (command == NULL) {
+        return unknown(name);
+    }
+    options_help(command, stdout);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : NULL;
+    const struct command *command;
+
+    prctl(PR_SET_NAME, "vitrine"); /* children of `vitrine run` would be called "exe" */
+    if (name == NULL) {
+        print_commands(stderr);
+        return err_exit_code(ERR_USAGE);
+    }
+    if (strcmp(name, "--version") == 0) {
+        puts("vitrine " VITRINE_VERSION);
+        return 0;
+    }
+    if (strcmp(name, "help") == 0 && argc > 2) {
+        return help(argv[2]);
+    }
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        print_commands(stdout);
+        return 0;
+    }
+    command = find(name);
+    return command == NULL ? unknown(name) : command->run(command, argc - 1, argv + 1);
+}
