@@ -1,9 +1,9 @@
 /*
- * A loop is one thread that serves connections: its own listening socket, reader, scratch memory and
- * list of connections; loops share nothing but the plan that they serve.
+ * A loop is one thread that serves connections: its own listening socket, reader, scratch memory
+ * and list of connections; loops share nothing but the plan that they serve.
  *
- * Lifetime: loop_open, loop_start, loop_stop, loop_join; loop_close ends it, whichever of these were
- * called.
+ * Lifetime: loop_open, loop_start, loop_stop, loop_join; loop_close ends it, whichever of these
+ * were called.
  * Thread-safety: loop_offer and loop_stop may be called from any thread between loop_open and
  * loop_close; the other functions of the owner by the owner; loop_add, loop_remove and
  * loop_reset_output by the loop's own thread.

@@ -116,8 +116,8 @@ static void append_slice(char **p, struct slice text)
 }
 
 /*
- * A field with the literal before it. An absent text takes back the opening quote, which its literal
- * ends with.
+ * A field with the literal before it. An absent text takes back the opening quote, which its
+ * literal ends with.
  */
 static enum err run_field(const struct step *step, const struct view *view, struct buffer *out,
                           struct errmsg *msg)

@@ -89,7 +89,7 @@ static void raise_file_limit(void)
     }
 }
 
-/* Writes to a connection that broke are errors, not signals; a parent may have blocked the others. */
+/* A write to a broken connection is an error, no signal; a parent may have blocked the others. */
 static void prepare_signals(void)
 {
     sigset_t set;
@@ -167,8 +167,8 @@ static enum err open_first(const struct server_options *options, char **dir, str
 }
 
 /*
- * Verifying a large release may take minutes and cannot be interrupted. It only reads, so nothing is
- * lost when the process ends in the middle of it, which waiting for it would keep from happening.
+ * Verifying a large release may take minutes and cannot be interrupted. It only reads, so nothing
+ * is lost when the process ends in the middle of it, instead of waiting for it.
  */
 static void end_control(struct server *server)
 {

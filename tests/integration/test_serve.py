@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import sys
 import tempfile
 import time
@@ -33,8 +34,15 @@ class ServedCase(support.TestCase):
         cls.shelf.build()
         cls.service = support.Process(cls.shared, "serve", "--root", cls.shelf.root, "--listen",
                                       "127.0.0.1:0", *cls.arguments)
-        cls.addClassCleanup(cls.service.stop)
+        cls.addClassCleanup(cls.stop_service)
         _, cls.port = shelf.listening(cls.service)
+
+    @classmethod
+    def stop_service(cls):
+        """It ends well whatever was asked of it."""
+        code = cls.service.stop()
+        if code != 0:
+            raise AssertionError(f"vitrine serve: exit code {code}\n{cls.service.stderr}")
 
     def client(self, **options):
         """A raw connection that ends with the test."""
@@ -387,20 +395,16 @@ class TestLife(support.TestCase):
     def test_damaged_files_are_503_and_logged_once_a_second(self):
         self.shelf.build()
         [path] = glob.glob(os.path.join(self.shelf.root, "current", "loans", "*.db"))
-        with open(path, "rb") as file:
-            data = bytearray(file.read())
-        for at in range(4096, len(data)):
-            data[at] ^= 0x5a
         os.chmod(path, 0o644)
-        os.unlink(path)  # it may be a hard link
-        with open(path, "wb") as file:
-            file.write(data)
+        with sqlite3.connect(path) as db:  # as many bytes as before, but none of them right
+            db.execute("UPDATE groups SET data = zeroblob(length(data))")
+        db.close()
         done = support.vitrine("serve", "--root", self.shelf.root, "--listen", "127.0.0.1:0",
                                check=False)
         self.assertEqual(done.returncode, 1)
         process, port = self.serve("--listen", "127.0.0.1:0", "--no-verify")
         with Client(port) as client:
-            for branch in range(1, 51):
+            for branch in filter(lambda i: i % 9 != 0, range(1, 51)):  # the others have no loans
                 client.send(get(f"/loans?branch={branch}"))
                 answer = client.answer()
                 self.assertEqual((answer.status, answer.body),

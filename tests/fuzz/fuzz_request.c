@@ -1,0 +1,129 @@
+/*
+ * The bytes of a connection: cut in two at a place that the first byte gives, parsed, routed, and the
+ * parameters read; everything that happens to a request before a file is touched.
+ */
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "definition/definition.h"
+#include "service/ask.h"
+#include "service/http.h"
+#include "service/route.h"
+#include "service/url.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const char text[] = "name: fuzz\n"
+                           "collections:\n"
+                           "  books:\n"
+                           "    key: {column: isbn, type: text}\n"
+                           "    rows: SELECT isbn, id, title FROM books\n"
+                           "    fields: {title: text, id: integer}\n"
+                           "    orders: {oldest: [id], newest: [-id]}\n"
+                           "  loans:\n"
+                           "    key: id\n"
+                           "    rows: SELECT id, title FROM loans\n"
+                           "    fields: {title: text}\n"
+                           "    listings: {by_id: [title]}\n"
+                           "routes:\n"
+                           "  - get: /books/:isbn\n"
+                           "    from: books\n"
+                           "    key: {path: isbn}\n"
+                           "    order: {query: sort, default: oldest}\n"
+                           "    page: {query: page, default: 1}\n"
+                           "    count: {query: count, default: 5, most: 10000}\n"
+                           "    answer: $rows\n"
+                           "  - get: /loan\n"
+                           "    from: loans\n"
+                           "    key: {query: id}\n"
+                           "    answer: $row\n"
+                           "  - get: /books/all/loans\n"
+                           "    from: loans\n"
+                           "    listing: by_id\n"
+                           "    answer: $rows\n";
+
+struct target {
+    struct definition *definition;
+    struct arena arena;
+    struct route_table *routes;
+    struct arena scratch;
+};
+
+static bool on_request(void *context, struct request *request)
+{
+    struct target *target = context;
+    struct url url = url_split(request->target);
+    struct route_match match;
+    struct ask ask;
+
+    if (route_find(target->routes, url.path, &target->scratch, &match)) {
+        const struct route *route = &target->definition->routes[match.route];
+
+        if (ask_read(route, &match, url.query, &target->scratch, &ask) &&
+            (ask.page == 0 || ask.count == 0 || ask.count > route->most_count)) {
+            abort();
+        }
+    }
+    arena_reset(&target->scratch);
+    return request->target.len % 2 == 0; /* some requests pause the parser */
+}
+
+static void on_continue(void *context)
+{
+    (void)context;
+}
+
+static const struct http_handler handler = {.on_request = on_request, .on_continue = on_continue};
+
+static struct target *target_get(void)
+{
+    static struct target target;
+    struct errmsg msg;
+
+    if (target.definition == NULL) {
+        if (definition_parse("fuzz", slice_str(text), &target.definition, &msg) != ERR_NONE) {
+            abort();
+        }
+        arena_init(&target.arena, 4096);
+        arena_init(&target.scratch, 65536);
+        target.routes = route_table_make(target.definition, &target.arena);
+    }
+    return &target;
+}
+
+/* The bytes stand in memory of their own, so that a byte too far is found. */
+static enum feed_result feed(struct http *http, const uint8_t *data, size_t size)
+{
+    char *copy = memory_alloc(size);
+    struct slice rest = slice_of(memcpy(copy, data, size), size);
+    enum feed_result result = FEED_PAUSED;
+
+    while (result == FEED_PAUSED) {
+        size_t taken;
+
+        result = http_feed(http, rest, &taken);
+        if (taken > rest.len) {
+            abort();
+        }
+        rest = slice_of(rest.ptr + taken, rest.len - taken);
+    }
+    free(copy);
+    return result;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct http http;
+    size_t cut;
+
+    if (size < 1) {
+        return 0;
+    }
+    cut = data[0] < size ? data[0] : size - 1;
+    http_init(&http, &handler, target_get());
+    if (feed(&http, data + 1, cut) == FEED_TAKEN) {
+        feed(&http, data + 1 + cut, size - 1 - cut);
+    }
+    http_free(&http);
+    return 0;
+}
