@@ -75,7 +75,7 @@ static enum err load_dictionary(struct partition *partition, struct errmsg *msg)
         if (size > DICTIONARY_SIZE_MAX) {
             rc = err_set(msg, ERR_CORRUPT, "read %s: the dictionary is too large", partition->path);
         } else if (size > 0) {
-            partition->dictionary = slice_of(memcpy(memory_alloc(size), bytes, size), size);
+            partition->unpacker = text_unpacker_new(slice_of(bytes, size));
         }
         break;
     }
@@ -132,8 +132,8 @@ void partition_close(struct partition *partition)
     partition->find_key = NULL;
     sqlite3_close(partition->db);
     partition->db = NULL;
-    free((char *)partition->dictionary.ptr);
-    partition->dictionary = (struct slice){0};
+    text_unpacker_free(partition->unpacker);
+    partition->unpacker = NULL;
 }
 
 enum err partition_seek(struct partition *partition, enum partition_table table, int64_t id,

@@ -19,6 +19,7 @@
 #include "base/err.h"
 #include "base/slice.h"
 #include "replica/manifest.h"
+#include "replica/text_pack.h"
 
 enum partition_table { TABLE_GROUPS, TABLE_CHUNKS, TABLE_BLOCKS, TABLE_COUNT };
 
@@ -27,9 +28,9 @@ struct partition {
     char *path;
     sqlite3 *db; /* NULL until first used */
     sqlite3_blob *blobs[TABLE_COUNT];
-    int64_t at[TABLE_COUNT]; /* the row that the handle is on */
-    sqlite3_stmt *find_key;  /* text keys */
-    struct slice dictionary; /* of compressed texts; on the heap, empty without one */
+    int64_t at[TABLE_COUNT];        /* the row that the handle is on */
+    sqlite3_stmt *find_key;         /* text keys */
+    struct text_unpacker *unpacker; /* of compressed texts; NULL when the file has no dictionary */
 };
 
 /* Opens the file when it is not open yet. */

@@ -27,8 +27,9 @@ struct store {
     uint64_t chunk_count;
     int64_t group_count; /* text keys: the next row of groups */
     uint64_t size_bytes;
-    struct text_packer *packer; /* NULL: nothing is compressed */
-    bool is_learning;           /* rows are pending */
+    struct text_packer *packer;
+    bool is_learning; /* rows are pending */
+    bool is_packed;   /* after learning: the file has a dictionary */
     struct pending *pending;
     unsigned pending_count;
     unsigned pending_room;
@@ -143,8 +144,11 @@ static enum err run(struct store *store, sqlite3_stmt *statement, struct errmsg 
 {
     int result = sqlite3_step(statement);
 
-    sqlite3_reset(statement);
     if (result == SQLITE_CONSTRAINT) {
+        result = sqlite3_extended_errcode(store->db);
+    }
+    sqlite3_reset(statement);
+    if (result == SQLITE_CONSTRAINT_ROWID || result == SQLITE_CONSTRAINT_PRIMARYKEY) {
         return err_set(msg, ERR_INPUT, "write %s: the key is there already", store->path);
     }
     return result == SQLITE_DONE ? ERR_NONE : failed(store, msg);
@@ -186,30 +190,44 @@ static enum err insert_packed(struct store *store, sqlite3_stmt *statement, int6
     return insert(store, statement, id, buffer_slice(&store->packed), msg);
 }
 
-/* Writes the dictionary (IS_PACKED) and the rows that waited for it. */
-static enum err end_learning(struct store *store, bool is_packed, struct errmsg *msg)
+static enum err write_dictionary(struct store *store, struct errmsg *msg)
+{
+    struct slice dictionary = text_packer_dictionary(store->packer);
+    sqlite3_stmt *statement = NULL;
+    enum err rc;
+
+    store->is_packed = dictionary.len > 0;
+    if (!store->is_packed) {
+        return ERR_NONE; /* there was no text at all */
+    }
+    rc = prepare(store, "INSERT INTO dictionary VALUES(?1, ?2)", &statement, msg);
+    if (rc == ERR_NONE) {
+        rc = insert(store, statement, 0, dictionary, msg);
+    }
+    sqlite3_finalize(statement);
+    return rc;
+}
+
+static enum err write_row(struct store *store, sqlite3_stmt *statement, int64_t id,
+                          struct slice blob, struct errmsg *msg)
+{
+    return store->is_packed ? insert_packed(store, statement, id, blob, msg)
+                            : insert(store, statement, id, blob, msg);
+}
+
+/* Writes the rows that waited for the dictionary, which is known now. */
+static enum err write_pending(struct store *store, struct errmsg *msg)
 {
     enum err rc = ERR_NONE;
 
     store->is_learning = false;
-    if (is_packed) {
-        struct slice dictionary = text_packer_dictionary(store->packer);
-        sqlite3_stmt *statement = NULL;
-
-        rc = prepare(store, "INSERT INTO dictionary VALUES(?1, ?2)", &statement, msg);
-        if (rc == ERR_NONE) {
-            rc = insert(store, statement, 0, dictionary, msg);
-        }
-        sqlite3_finalize(statement);
-    }
-    for (unsigned i = 0; i < store->pending_count; i++) {
+    for (unsigned i = 0; rc == ERR_NONE && i < store->pending_count; i++) {
         const struct pending *row = &store->pending[i];
 
-        if (rc == ERR_NONE) {
-            rc = is_packed ? insert_packed(store, row->statement, row->id, row->blob, msg)
-                           : insert(store, row->statement, row->id, row->blob, msg);
-        }
-        free((char *)row->blob.ptr);
+        rc = write_row(store, row->statement, row->id, row->blob, msg);
+    }
+    for (unsigned i = 0; i < store->pending_count; i++) {
+        free((char *)store->pending[i].blob.ptr);
     }
     store->pending_count = 0;
     return rc;
@@ -219,9 +237,10 @@ static enum err insert_blob(struct store *store, sqlite3_stmt *statement, int64_
                             struct slice blob, struct errmsg *msg)
 {
     struct slice text = compressible(blob);
+    enum err rc;
 
     if (!store->is_learning) {
-        return insert_packed(store, statement, id, blob, msg);
+        return write_row(store, statement, id, blob, msg);
     }
     if (store->pending_count == store->pending_room) {
         store->pending_room = store->pending_room == 0 ? 128 : store->pending_room * 2;
@@ -230,10 +249,11 @@ static enum err insert_blob(struct store *store, sqlite3_stmt *statement, int64_
     }
     store->pending[store->pending_count++] = (struct pending){
         statement, id, slice_of(memcpy(memory_alloc(blob.len), blob.ptr, blob.len), blob.len)};
-    if (text_packer_learn(store->packer, text) || store->pending_count == PENDING_MAX) {
-        return end_learning(store, true, msg);
+    if (!text_packer_learn(store->packer, text) && store->pending_count < PENDING_MAX) {
+        return ERR_NONE;
     }
-    return ERR_NONE;
+    rc = write_dictionary(store, msg);
+    return rc == ERR_NONE ? write_pending(store, msg) : rc;
 }
 
 /* ---- rows ---- */
@@ -303,7 +323,7 @@ enum err store_finish(struct store *store, struct errmsg *msg)
     enum err rc = ERR_NONE;
 
     if (store->is_learning) {
-        rc = end_learning(store, false, msg); /* too little text to be worth a dictionary */
+        rc = write_pending(store, msg); /* too little text to be worth a dictionary */
     }
     if (rc == ERR_NONE) {
         rc = execute(store, "COMMIT", msg);

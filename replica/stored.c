@@ -104,11 +104,15 @@ enum err stored_open(struct reader *reader, struct partition *partition, enum pa
 enum err stored_unpack_text(struct reader *reader, struct partition *partition, struct chunk *chunk,
                             struct arena *arena, struct errmsg *msg)
 {
-    char *text = arena_alloc(arena, chunk->text_size);
+    const char *text = NULL;
 
-    if (!text_unpack(chunk->packed, partition->dictionary, text, chunk->text_size)) {
+    if (partition->unpacker != NULL) {
+        text = text_unpack(partition->unpacker, chunk->packed, chunk->text_size);
+    }
+    if (text == NULL) {
         return stored_damaged(partition, chunk->table, chunk->id, msg);
     }
+    text = arena_copy(arena, slice_of(text, chunk->text_size)).ptr;
     blob_attach_text(chunk->vectors, chunk->vector_count, text);
     chunk->is_whole = true;
     reader->counts.unpacked_bytes += chunk->text_size;

@@ -78,8 +78,35 @@ bool text_pack(struct text_packer *packer, struct slice text, struct buffer *out
     return true;
 }
 
-bool text_unpack(struct slice packed, struct slice dictionary, char *to, uint32_t size)
+struct text_unpacker {
+    size_t dictionary_size;
+    char bytes[]; /* the dictionary, then COMPRESS_MAX bytes */
+};
+
+struct text_unpacker *text_unpacker_new(struct slice dictionary)
 {
-    return LZ4_decompress_safe_usingDict(packed.ptr, to, (int)packed.len, (int)size, dictionary.ptr,
-                                         (int)dictionary.len) == (int)size;
+    struct text_unpacker *unpacker =
+        memory_alloc(sizeof *unpacker + dictionary.len + (size_t)COMPRESS_MAX);
+
+    unpacker->dictionary_size = dictionary.len;
+    memcpy(unpacker->bytes, dictionary.ptr, dictionary.len);
+    return unpacker;
+}
+
+void text_unpacker_free(struct text_unpacker *unpacker)
+{
+    free(unpacker);
+}
+
+const char *text_unpack(struct text_unpacker *unpacker, struct slice packed, uint32_t size)
+{
+    char *to = unpacker->bytes + unpacker->dictionary_size;
+    int got;
+
+    if (size > COMPRESS_MAX || packed.len > COMPRESS_MAX) {
+        return NULL;
+    }
+    got = LZ4_decompress_safe_usingDict(packed.ptr, to, (int)packed.len, (int)size, unpacker->bytes,
+                                        (int)unpacker->dictionary_size);
+    return got == (int)size ? to : NULL;
 }

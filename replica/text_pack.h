@@ -7,7 +7,7 @@
  * 2.4 KiB it gives 3.1-5.7x at half of zstd's decoding time (docs/performance.md).
  *
  * Source: the LZ4 block format, https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md
- * Thread-safety: unpacking has no state; a packer belongs to one thread.
+ * Thread-safety: packers and unpackers belong to one thread each.
  */
 #ifndef VITRINE_REPLICA_TEXT_PACK_H
 #define VITRINE_REPLICA_TEXT_PACK_H
@@ -36,7 +36,19 @@ struct slice text_packer_dictionary(struct text_packer *packer);
  */
 bool text_pack(struct text_packer *packer, struct slice text, struct buffer *out);
 
-/* Uncompresses PACKED into exactly SIZE bytes at TO; false when it is damaged. */
-bool text_unpack(struct slice packed, struct slice dictionary, char *to, uint32_t size);
+/*
+ * A dictionary made ready for reading, with room behind it where texts are uncompressed: LZ4 copies
+ * fastest when what it looks back to lies right before what it writes. Belongs to one thread.
+ */
+struct text_unpacker;
+
+struct text_unpacker *text_unpacker_new(struct slice dictionary);
+void text_unpacker_free(struct text_unpacker *unpacker); /* accepts NULL */
+
+/*
+ * Uncompresses PACKED, which must give exactly SIZE bytes, at most COMPRESS_MAX. The result lives
+ * until the next call; NULL when PACKED is damaged.
+ */
+const char *text_unpack(struct text_unpacker *unpacker, struct slice packed, uint32_t size);
 
 #endif

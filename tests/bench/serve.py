@@ -78,7 +78,7 @@ class Server:
 
     def cpu_seconds(self):
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        return int(fields[11]) / TICKS, int(fields[12]) / TICKS
 
     def median(self, name):
         return statistics.median(found[name] for found in self.rounds)
@@ -113,8 +113,10 @@ class Load:
     def round(self, server, seconds):
         before = server.cpu_seconds()
         found = self.run(server.port, seconds)
-        used = server.cpu_seconds() - before
+        user, system = (b - a for a, b in zip(before, server.cpu_seconds()))
+        used = user + system
         found["cpu_us"] = used * 1e6 / found["requests"]
+        found["user_us"] = user * 1e6 / found["requests"]
         found["busy"] = used / found["seconds"]
         return found
 
@@ -216,10 +218,11 @@ def show_rounds(ours, theirs):
             f"{server.median('p99_us'):.0f}",
             f"{server.median('p999_us'):.0f}",
             f"{server.median('cpu_us'):.2f}",
+            f"{server.median('user_us'):.2f}",
             f"{100 * server.median('busy'):.0f} %",
         ))
     header = ("server", "requests/s", "range", "p50 us", "p99 us", "p99.9 us", "CPU us a request",
-              "core busy")
+              "of it user", "core busy")
     prepare.table(rows, header)
     pairs = zip(ours.rounds, theirs.rounds)
     ratio = statistics.median(a["rate"] / b["rate"] for a, b in pairs)
