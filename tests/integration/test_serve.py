@@ -1,4 +1,7 @@
-"""HTTP as the service speaks it: split, pipelined, malformed, too large, slow; start and stop."""
+"""HTTP as the service speaks it: split, pipelined, malformed, too large, slow; start and stop.
+
+ctest: threads
+"""
 
 import glob
 import json

@@ -1,4 +1,7 @@
-"""A release is swapped under load: no request fails, and no body mixes two releases."""
+"""A release is swapped under load: no request fails, and no body mixes two releases.
+
+ctest: threads
+"""
 
 import json
 import os
