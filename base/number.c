@@ -104,24 +104,28 @@ bool parse_number(struct slice text, double *out)
     return true;
 }
 
-static const char digit_pairs[] = "00010203040506070809101112131415161718192021222324"
-                                  "25262728293031323334353637383940414243444546474849"
-                                  "50515253545556575859606162636465666768697071727374"
-                                  "75767778798081828384858687888990919293949596979899";
+const char number_digit_pairs[201] = "00010203040506070809101112131415161718192021222324"
+                                     "25262728293031323334353637383940414243444546474849"
+                                     "50515253545556575859606162636465666768697071727374"
+                                     "75767778798081828384858687888990919293949596979899";
 
 static unsigned write_unsigned(char *p, uint64_t value)
 {
     char digits[INTEGER_TEXT_MAX];
     unsigned at = sizeof digits;
 
+    if (value < 10) {
+        *p = (char)('0' + value);
+        return 1;
+    }
     while (value >= 100) {
         at -= 2;
-        memcpy(digits + at, digit_pairs + 2 * (value % 100), 2);
+        memcpy(digits + at, number_digit_pairs + 2 * (value % 100), 2);
         value /= 100;
     }
     if (value >= 10) {
         at -= 2;
-        memcpy(digits + at, digit_pairs + 2 * value, 2);
+        memcpy(digits + at, number_digit_pairs + 2 * value, 2);
     } else {
         digits[--at] = (char)('0' + value);
     }

@@ -30,6 +30,9 @@ bool parse_decimal(struct slice text, unsigned scale, int64_t *out);
 /* A finite JSON-like number. */
 bool parse_number(struct slice text, double *out);
 
+/* Two digits each: "00", "01" ... "99". */
+extern const char number_digit_pairs[201];
+
 /* Each writes at P (room for the _MAX above) and returns the number of bytes; no NUL. */
 unsigned write_integer(char *p, int64_t value);
 unsigned write_decimal(char *p, int64_t value, unsigned scale);

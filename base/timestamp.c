@@ -1,5 +1,7 @@
 #include "base/timestamp.h"
 
+#include "base/number.h"
+
 enum { MS_A_DAY = 86400000, DAYS_AN_ERA = 146097, DAYS_TO_1970 = 719468 };
 
 /*
@@ -17,18 +19,19 @@ int64_t days_from_civil(int64_t year, unsigned month, unsigned day)
     return era * DAYS_AN_ERA + day_of_era - DAYS_TO_1970;
 }
 
+/* DAYS lie in the years 0000 .. 9999, so that 32 bits hold them, counted from the era before. */
 static void civil_from_days(int64_t days, unsigned *year, unsigned *month, unsigned *day)
 {
-    int64_t z = days + DAYS_TO_1970;
-    int64_t era = (z >= 0 ? z : z - (DAYS_AN_ERA - 1)) / DAYS_AN_ERA;
-    int64_t doe = z - era * DAYS_AN_ERA;
-    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-    int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    int64_t mp = (5 * doy + 2) / 153;
+    uint32_t z = (uint32_t)(days + DAYS_TO_1970 + DAYS_AN_ERA);
+    uint32_t era = z / DAYS_AN_ERA;
+    uint32_t doe = z % DAYS_AN_ERA;
+    uint32_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+    uint32_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    uint32_t mp = (5 * doy + 2) / 153;
 
-    *day = (unsigned)(doy - (153 * mp + 2) / 5 + 1);
-    *month = (unsigned)(mp < 10 ? mp + 3 : mp - 9);
-    *year = (unsigned)(yoe + era * 400 + (*month <= 2));
+    *day = doy - (153 * mp + 2) / 5 + 1;
+    *month = mp < 10 ? mp + 3 : mp - 9;
+    *year = yoe + era * 400 - 400 + (*month <= 2);
 }
 
 /* Reads exactly COUNT digits at *AT. */
@@ -172,40 +175,34 @@ bool timestamp_parse(struct slice text, int64_t *ms)
     return true;
 }
 
-static char *put_digits(char *p, unsigned value, unsigned count)
+static void put_pair(char *p, unsigned value)
 {
-    for (unsigned i = count; i > 0; i--) {
-        p[i - 1] = (char)('0' + value % 10);
-        value /= 10;
-    }
-    return p + count;
+    memcpy(p, number_digit_pairs + 2 * (size_t)value, 2);
 }
 
 void timestamp_write(char *p, int64_t ms)
 {
     int64_t days = ms / MS_A_DAY;
-    int64_t rest = ms % MS_A_DAY;
+    int64_t rest_ms = ms % MS_A_DAY;
+    unsigned rest;
     unsigned year;
     unsigned month;
     unsigned day;
 
-    if (rest < 0) {
-        rest += MS_A_DAY;
+    if (rest_ms < 0) {
+        rest_ms += MS_A_DAY;
         days--;
     }
     civil_from_days(days, &year, &month, &day);
-    p = put_digits(p, year, 4);
-    *p++ = '-';
-    p = put_digits(p, month, 2);
-    *p++ = '-';
-    p = put_digits(p, day, 2);
-    *p++ = 'T';
-    p = put_digits(p, (unsigned)(rest / 3600000), 2);
-    *p++ = ':';
-    p = put_digits(p, (unsigned)(rest / 60000 % 60), 2);
-    *p++ = ':';
-    p = put_digits(p, (unsigned)(rest / 1000 % 60), 2);
-    *p++ = '.';
-    p = put_digits(p, (unsigned)(rest % 1000), 3);
-    *p = 'Z';
+    rest = (unsigned)rest_ms;
+    memcpy(p, "0000-00-00T00:00:00.000Z", TIMESTAMP_TEXT_LEN);
+    put_pair(p, year / 100);
+    put_pair(p + 2, year % 100);
+    put_pair(p + 5, month);
+    put_pair(p + 8, day);
+    put_pair(p + 11, rest / 3600000);
+    put_pair(p + 14, rest / 60000 % 60);
+    put_pair(p + 17, rest / 1000 % 60);
+    put_pair(p + 20, rest % 1000 / 10);
+    p[22] = (char)('0' + rest % 10);
 }

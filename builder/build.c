@@ -3,14 +3,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/log.h"
+#include "base/number.h"
+#include "base/timestamp.h"
 #include "builder/collect.h"
 #include "builder/summary.h"
 #include "definition/definition.h"
@@ -108,6 +113,22 @@ static enum err check_not_empty(const struct building *build, const struct colle
         SLICE_ARG(collection->name));
 }
 
+/* A table that is not there is the usual reason for a SELECT that fails: then says what to do. */
+static enum err advise_import(const struct building *build, enum err rc, struct errmsg *msg)
+{
+    for (unsigned i = 0; rc == ERR_SOURCE && i < build->definition->table_count; i++) {
+        struct slice table = build->definition->tables[i].name;
+        struct errmsg ignored;
+        bool is_there = true;
+
+        if (source_has_table(build->source, table, &is_there, &ignored) == ERR_NONE && !is_there) {
+            return err_wrap(msg, rc, "the source has no table %.*s; `vitrine import` loads it",
+                            SLICE_ARG(table));
+        }
+    }
+    return rc;
+}
+
 static enum err build_collections(struct building *build, struct errmsg *msg)
 {
     enum err rc = source_begin(build->source, msg);
@@ -115,7 +136,7 @@ static enum err build_collections(struct building *build, struct errmsg *msg)
     for (unsigned i = 0; rc == ERR_NONE && i < build->definition->collection_count; i++) {
         const struct collection *collection = &build->definition->collections[i];
         struct progress progress;
-        char label[64];
+        char label[DEFINITION_NAME_MAX + 1];
 
         snprintf(label, sizeof label, "%.*s", SLICE_ARG(collection->name));
         progress_begin(&progress, label, "rows", 0);
@@ -126,6 +147,7 @@ static enum err build_collections(struct building *build, struct errmsg *msg)
             rc = check_not_empty(build, collection, &build->results[i], msg);
         }
     }
+    rc = advise_import(build, rc, msg);
     source_end(build->source);
     return rc;
 }
@@ -148,9 +170,11 @@ static int64_t build_time_ms(void)
 {
     const char *fixed = getenv("SOURCE_DATE_EPOCH");
     struct timespec now;
+    int64_t seconds;
 
-    if (fixed != NULL) {
-        return strtoll(fixed, NULL, 10) * 1000;
+    if (fixed != NULL && parse_integer(slice_str(fixed), &seconds) && seconds >= 0 &&
+        seconds <= TIMESTAMP_MAX / 1000) {
+        return seconds * 1000;
     }
     clock_gettime(CLOCK_REALTIME, &now);
     return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
@@ -172,9 +196,10 @@ static enum err write_manifest(struct building *build, uint64_t number, struct e
 
     buffer_init(&text, MANIFEST_SIZE_MAX);
     manifest_write(&manifest, &text);
-    rc = text.overflowed ? err_set(msg, ERR_LIMIT, "%u files are more than a manifest can list",
-                                   build->files.count)
-                         : file_write(path, buffer_slice(&text), msg);
+    rc = text.overflowed || manifest.file_count > MANIFEST_FILES_MAX
+             ? err_set(msg, ERR_LIMIT, "%u files are more than a manifest can list",
+                       build->files.count)
+             : file_write(path, buffer_slice(&text), msg);
     buffer_free(&text);
     free(path);
     return rc;
@@ -192,11 +217,9 @@ static enum err next_number(const struct building *build, uint64_t *number, stru
     return rc;
 }
 
-/* Completes the folder, gives it its name and makes it the current one. */
-static enum err publish(struct building *build, uint64_t *number, struct errmsg *msg)
+/* Everything that a release holds beside its collections. */
+static enum err complete(struct building *build, uint64_t *number, struct errmsg *msg)
 {
-    char name[24];
-    char *dir = NULL;
     enum err rc =
         write_file(build, "definition.yaml", build->definition->text, FILE_DEFINITION, msg);
 
@@ -209,43 +232,111 @@ static enum err publish(struct building *build, uint64_t *number, struct errmsg 
     if (rc == ERR_NONE) {
         rc = write_manifest(build, *number, msg);
     }
-    if (rc == ERR_NONE) {
-        rc = dir_sync(build->staging, msg);
+    return rc == ERR_NONE ? dir_sync(build->staging, msg) : rc;
+}
+
+/* What ROOT/current leads to, as the link says it, on the heap; NULL when there is no such link. */
+static char *link_target(const char *link)
+{
+    char target[PATH_MAX];
+    ssize_t len = readlink(link, target, sizeof target - 1);
+
+    target[len < 0 ? 0 : len] = '\0';
+    return len < 0 ? NULL : memory_copy_str(target);
+}
+
+static bool leads_to(const char *link, const char *target)
+{
+    char *now = link_target(link);
+    bool same = now == NULL || target == NULL ? now == target : strcmp(now, target) == 0;
+
+    free(now);
+    return same;
+}
+
+/*
+ * A release that has its name, but could not be made the current one for good, becomes work in
+ * progress again, and `current` leads where it led before (FORMER). The first error is the one to tell.
+ */
+static void take_back(const struct building *build, const char *link, const char *former,
+                      const char *dir)
+{
+    struct errmsg ignored;
+    enum err rc = ERR_NONE;
+
+    if (!leads_to(link, former)) {
+        if (former == NULL) {
+            unlink(link);
+        } else {
+            rc = link_replace(former, link, &ignored);
+        }
     }
-    if (rc != ERR_NONE) {
-        return rc;
+    if (leads_to(link, former)) { /* otherwise the new release is needed: it is complete */
+        rc = file_rename(dir, build->staging, &ignored);
+        if (rc != ERR_NONE) {
+            rc = dir_remove(dir, &ignored);
+        }
     }
-    dir = path_join(build->options->root, "releases/%s", release_name(name, *number));
-    rc = file_rename(build->staging, dir, msg);
+    (void)rc;
+}
+
+/* Gives the complete folder its name and makes it the current release. */
+static enum err publish(struct building *build, uint64_t number, struct errmsg *msg)
+{
+    char name[24];
+    char *dir = path_join(build->options->root, "releases/%s", release_name(name, number));
+    char *link = path_join(build->options->root, "current");
+    char *former = link_target(link);
+    enum err rc = file_rename(build->staging, dir, msg);
+
     if (rc == ERR_NONE) {
         rc = root_activate(build->options->root, name, msg);
     }
+    if (rc != ERR_NONE && !file_exists(build->staging)) {
+        take_back(build, link, former, dir);
+    }
+    free(former);
+    free(link);
     free(dir);
     return rc;
 }
 
 /* ---- after ---- */
 
-/* Removes the oldest releases beyond `keep`, never the current one. */
-static enum err prune(const struct building *build, uint64_t current, struct errmsg *msg)
+/* Through the staging folder, so that a release is never seen in part, whenever this ends. */
+static enum err remove_release(const struct building *build, uint64_t number, struct errmsg *msg)
 {
+    char name[24];
+    char *dir = path_join(build->options->root, "releases/%s", release_name(name, number));
+    enum err rc = file_rename(dir, build->staging, msg);
+
+    if (rc == ERR_NONE) {
+        rc = dir_remove(build->staging, msg);
+    }
+    free(dir);
+    return rc;
+}
+
+/*
+ * Removes the oldest releases beyond `keep`, never the current one. When that fails, the build has
+ * succeeded all the same; the next one tries again.
+ */
+static void prune(const struct building *build, uint64_t current)
+{
+    struct errmsg msg;
     uint64_t *numbers = NULL;
     unsigned count = 0;
-    enum err rc = root_releases(build->options->root, &numbers, &count, msg);
+    enum err rc = root_releases(build->options->root, &numbers, &count, &msg);
 
     for (unsigned i = 0; rc == ERR_NONE && i + (unsigned)build->options->keep < count; i++) {
-        char name[24];
-        char *dir;
-
-        if (numbers[i] == current) {
-            continue;
+        if (numbers[i] != current) {
+            rc = remove_release(build, numbers[i], &msg);
         }
-        dir = path_join(build->options->root, "releases/%s", release_name(name, numbers[i]));
-        rc = dir_remove(dir, msg);
-        free(dir);
+    }
+    if (rc != ERR_NONE) {
+        log_warn("prune_failed", "reason=\"%s\"", msg.text);
     }
     free(numbers);
-    return rc;
 }
 
 static enum err build_new(struct building *build, struct build_result *out, struct errmsg *msg)
@@ -259,7 +350,10 @@ static enum err build_new(struct building *build, struct build_result *out, stru
         rc = build_collections(build, msg);
     }
     if (rc == ERR_NONE) {
-        rc = publish(build, &out->number, msg);
+        rc = complete(build, &out->number, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = publish(build, out->number, msg);
     }
     if (rc != ERR_NONE) {
         struct errmsg ignored; /* the first error is the one to tell */
@@ -272,7 +366,8 @@ static enum err build_new(struct building *build, struct build_result *out, stru
         out->row_count += build->results[i].row_count;
         out->file_bytes += build->results[i].file_bytes;
     }
-    return prune(build, out->number, msg);
+    prune(build, out->number);
+    return ERR_NONE;
 }
 
 static void release_all(struct building *build)

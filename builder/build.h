@@ -2,7 +2,8 @@
  * Builds a release: one consistent snapshot of the source -> an immutable folder, renamed into place
  * when it is complete, then activated.
  *
- *   ROOT/releases/.building      work in progress; removed when the build fails, and at the next one
+ *   ROOT/releases/.building      work in progress, or a release on its way out; removed when the build
+ *                                fails, and at the next one
  *   ROOT/releases/000042         the release
  *   ROOT/current                 -> releases/000042
  *   ROOT/.build-lock             one builder a root
@@ -22,14 +23,14 @@ struct build_options {
     const char *definition; /* path */
     const char *source;     /* URL */
     const char *root;
-    int64_t keep;           /* releases to keep, the new one included; at least 2 */
-    bool allow_empty;       /* a collection without keys is not an error */
-    bool force;             /* also when the source has not changed */
+    int64_t keep;     /* releases to keep, the new one included; at least 2 */
+    bool allow_empty; /* a collection without keys is not an error */
+    bool force;       /* also when the source has not changed */
 };
 
 struct build_result {
-    bool is_current;     /* nothing changed: no release was built */
-    uint64_t number;     /* of the release built, or of the current one */
+    bool is_current; /* nothing changed: no release was built */
+    uint64_t number; /* of the release built, or of the current one */
     uint64_t row_count;
     uint64_t file_bytes;
     int64_t elapsed_ms;

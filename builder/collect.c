@@ -101,11 +101,12 @@ static enum err end_partition(struct collecting *state, struct errmsg *msg)
     return rc;
 }
 
-/* A partition closes between two keys: before one that would bring it over its limits. */
-static bool is_full(const struct collecting *state)
+/* A partition closes between two keys: before one that would bring it, with ROWS, over its limits. */
+static bool is_full(const struct collecting *state, uint64_t rows)
 {
-    return state->partition.row_count + pack_row_count(state->pack) > PARTITION_ROWS_MAX ||
-           store_bytes(state->store) > PARTITION_BYTES_MAX;
+    return state->partition.key_count > 0 &&
+           (state->partition.row_count + rows > PARTITION_ROWS_MAX ||
+            store_bytes(state->store) > PARTITION_BYTES_MAX);
 }
 
 /* Writes the group of KEY from what was packed. */
@@ -116,7 +117,7 @@ static enum err end_key(struct collecting *state, const struct key *key, struct 
     char text[KEY_TEXT_SIZE];
     enum err rc = ERR_NONE;
 
-    if (state->partition.key_count > 0 && !is_streaming && is_full(state)) {
+    if (!is_streaming && is_full(state, row_count)) {
         rc = end_partition(state, msg);
         if (rc == ERR_NONE) {
             rc = begin_partition(state, msg);
@@ -144,9 +145,7 @@ static enum err make_room(struct collecting *state, struct errmsg *msg)
 {
     enum err rc = ERR_NONE;
 
-    if (state->store != NULL && state->partition.key_count > 0 &&
-        (state->partition.row_count >= PARTITION_ROWS_MAX ||
-         store_bytes(state->store) > PARTITION_BYTES_MAX)) {
+    if (state->store != NULL && is_full(state, 1)) {
         rc = end_partition(state, msg);
     }
     if (rc == ERR_NONE && state->store == NULL) {

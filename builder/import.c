@@ -4,11 +4,12 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "base/interrupt.h"
 #include "base/progress.h"
 #include "builder/cell.h"
 #include "builder/rejects.h"
 
-enum { CHECK_EVERY = 256 /* records between looks at progress and the stop flag */ };
+enum { CHECK_EVERY = 256 /* records between looks at progress and for a signal */ };
 
 /* One table being loaded. */
 struct loading {
@@ -23,14 +24,9 @@ struct loading {
     uint64_t shown_bytes; /* of the file, given to the progress bar */
 };
 
-static bool must_stop(const struct import_plan *plan)
+static enum err interrupted(struct errmsg *msg)
 {
-    return plan->options.stop != NULL && *plan->options.stop != 0;
-}
-
-static enum err interrupted(const struct import_plan *plan, struct errmsg *msg)
-{
-    return must_stop(plan) ? err_set(msg, ERR_INTERRUPTED, "interrupted") : ERR_NONE;
+    return interrupt_requested() ? err_set(msg, ERR_INTERRUPTED, "interrupted") : ERR_NONE;
 }
 
 static void show_progress(struct loading *loading)
@@ -105,7 +101,7 @@ static enum err take_records(struct loading *loading, struct errmsg *msg)
     for (uint64_t seen = 1;; seen++) {
         if (seen % CHECK_EVERY == 0) {
             show_progress(loading);
-            rc = interrupted(loading->plan, msg);
+            rc = interrupted(msg);
         }
         if (rc == ERR_NONE) {
             rc = csv_next(loading->csv, &record, msg);
@@ -150,7 +146,7 @@ static enum err load_records(struct loading *loading, struct source *source, str
         rc = check_rejects(plan, loading->item, msg);
     }
     if (rc == ERR_NONE) {
-        rc = interrupted(plan, msg);
+        rc = interrupted(msg);
     }
     if (rc == ERR_NONE) {
         struct source_load *load = loading->load;

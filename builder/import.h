@@ -11,7 +11,6 @@
 #ifndef VITRINE_BUILDER_IMPORT_H
 #define VITRINE_BUILDER_IMPORT_H
 
-#include <signal.h>
 #include <stdio.h>
 
 #include "definition/definition.h"
@@ -20,9 +19,8 @@
 struct import_options {
     const char *folder;
     const char *rejects_path;
-    const char *only;                  /* "TABLE,TABLE", or NULL for all */
-    unsigned most_rejects_percent;     /* of the records of one file */
-    const volatile sig_atomic_t *stop; /* not 0: end with ERR_INTERRUPTED; may be NULL */
+    const char *only;              /* "TABLE,TABLE", or NULL for all */
+    unsigned most_rejects_percent; /* of the records of one file */
 };
 
 /* One table of the plan, and what became of it. */
@@ -53,7 +51,7 @@ void import_plan_free(struct import_plan *plan);
 /*
  * Loads every table of the plan and settles the source. Stops at the first table that fails, which
  * is then as it was before: ERR_INPUT when too many of its records were rejected. The counts are in
- * the plan in any case.
+ * the plan in any case. ERR_INTERRUPTED when a signal arrives (base/interrupt.h).
  */
 MUST_CHECK enum err import_run(struct import_plan *plan, struct source *source, struct errmsg *msg);
 

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "builder/query.h"
+#include "builder/stream.h"
 
 struct keys {
     const struct collection *collection;
@@ -18,6 +19,16 @@ int key_compare(const struct key *a, const struct key *b)
 {
     return a->is_text ? slice_compare(a->text, b->text)
                       : (a->integer > b->integer) - (a->integer < b->integer);
+}
+
+enum err key_unsorted(const struct key *key, struct errmsg *msg)
+{
+    char text[KEY_TEXT_SIZE];
+
+    return err_set(msg, ERR_INPUT,
+                   "%s: the source does not sort keys as the definition's type does; is the "
+                   "column of another type?",
+                   key_text(text, key));
 }
 
 enum err key_read(const struct collection *collection, const struct value *value, struct key *out,
@@ -103,6 +114,10 @@ enum err keys_before(struct keys *keys, const struct key *limit, const struct ke
 
         rc = key_read(keys->collection, &keys->row[0], &next, msg);
         if (rc != ERR_NONE) {
+            break;
+        }
+        if (keys->has_current && key_compare(&keys->current, &next) > 0) {
+            rc = key_unsorted(&next, msg);
             break;
         }
         order = limit == NULL ? -1 : key_compare(&next, limit);

@@ -18,7 +18,7 @@ void keys_close(struct keys *keys); /* accepts NULL */
 
 /*
  * The next key that is below LIMIT (any, when LIMIT is NULL), once each, or NULL. A key equal to
- * LIMIT is skipped. *KEY lives until the next call.
+ * LIMIT is skipped. *KEY lives until the next call. ERR_INPUT when keys do not ascend.
  */
 MUST_CHECK enum err keys_before(struct keys *keys, const struct key *limit, const struct key **key,
                                 struct errmsg *msg);
@@ -26,6 +26,9 @@ MUST_CHECK enum err keys_before(struct keys *keys, const struct key *limit, cons
 /* Reads VALUE as a key of COLLECTION; ERR_INPUT when it is null or of another type. */
 MUST_CHECK enum err key_read(const struct collection *collection, const struct value *value,
                              struct key *out, struct errmsg *msg);
+
+/* The complaint about KEY, which is lower than the key before it. Returns ERR_INPUT. */
+enum err key_unsorted(const struct key *key, struct errmsg *msg);
 
 /* Keys of one type in ascending order: <0, 0, >0. */
 int key_compare(const struct key *a, const struct key *b);

@@ -1,10 +1,11 @@
 #include "builder/level.h"
 
 #include <stdlib.h>
-#include <xxhash.h>
 
 #include "base/json.h"
 #include "base/number.h"
+#include "builder/name_set.h"
+#include "replica/format.h"
 
 enum { IDENTITY_MAX = 1 + (DEFINITION_NESTING_MAX + 1) * DEFINITION_TERMS_MAX };
 
@@ -62,7 +63,7 @@ enum err level_open(struct level_context *context, const struct query_path *path
     level->values = memory_calloc(level->field_count, sizeof *level->values);
     level->children = memory_calloc(level->field_count, sizeof *level->children);
     order_check_init(&level->check);
-    buffer_init(&level->json, SIZE_MAX / 2);
+    buffer_init(&level->json, BLOB_SIZE_MAX);
     place_columns(level);
 
     buffer_init(&sql, QUERY_SIZE_MAX);
@@ -210,6 +211,16 @@ static enum err take_scalar(struct level *level, unsigned index, struct errmsg *
 
 /* ---- order ---- */
 
+static struct sort_value sort_value_of(const struct field *field, const struct stream_field *value)
+{
+    struct sort_value sort_value = {.is_null = value->is_null, .integer = value->integer};
+
+    if (scalar_is_text(&field->scalar)) {
+        sort_value.text = value->raw;
+    }
+    return sort_value;
+}
+
 static enum err check_order(struct level *level, struct errmsg *msg)
 {
     struct sort_value values[DEFINITION_TERMS_MAX];
@@ -222,7 +233,7 @@ static enum err check_order(struct level *level, struct errmsg *msg)
     for (unsigned i = 0; i < level->order->term_count; i++) {
         const struct stream_field *value = &level->values[level->order->terms[i].field];
 
-        values[i] = (struct sort_value){value->is_null, value->integer, value->raw};
+        values[i] = sort_value_of(&level->fields[level->order->terms[i].field], value);
     }
     result = order_check_next(&level->check, level->order, level->fields, values);
     if (result < 0) {
@@ -316,48 +327,13 @@ static void append_member(const struct level *level, struct buffer *out)
     buffer_append_byte(out, '}');
 }
 
-/* The names that a map has so far, by their hashes. */
-struct name_set {
-    uint64_t *hashes;
-    unsigned count;
-    unsigned room; /* a power of two, at least twice the count */
-};
-
-static void place_hash(struct name_set *set, uint64_t hash)
+static enum err too_large(const struct level *level, struct errmsg *msg)
 {
-    unsigned slot = (unsigned)hash & (set->room - 1);
+    char text[KEY_TEXT_SIZE];
 
-    while (set->hashes[slot] != 0) {
-        slot = (slot + 1) & (set->room - 1);
-    }
-    set->hashes[slot] = hash;
-    set->count++;
-}
-
-/* Adds a name; false when it was there. */
-static bool name_set_add(struct name_set *set, struct arena *arena, struct slice name)
-{
-    uint64_t hash = XXH3_64bits(name.ptr, name.len) | 1; /* 0 marks a free slot */
-
-    if (set->count * 2 >= set->room) {
-        struct name_set larger = {.room = set->room == 0 ? 16 : set->room * 4};
-
-        larger.hashes = arena_calloc(arena, larger.room, sizeof *larger.hashes);
-        for (unsigned i = 0; i < set->room; i++) {
-            if (set->hashes[i] != 0) {
-                place_hash(&larger, set->hashes[i]);
-            }
-        }
-        *set = larger;
-    }
-    for (unsigned slot = (unsigned)hash & (set->room - 1); set->hashes[slot] != 0;
-         slot = (slot + 1) & (set->room - 1)) {
-        if (set->hashes[slot] == hash) {
-            return false;
-        }
-    }
-    place_hash(set, hash);
-    return true;
+    return err_set(msg, ERR_LIMIT,
+                   "%s: the nested rows of one row take more than %d bytes; leave some out",
+                   key_text(text, &level->context->key), BLOB_SIZE_MAX);
 }
 
 /* Appends `"name":` of the current row of a map; *IS_NEW is false when the name was there before. */
@@ -382,6 +358,9 @@ static enum err append_name(struct level *level, struct name_set *names, struct 
         rc = refuse(level, field->column, msg);
     } else {
         scalar_append(out, &field->scalar, name.integer);
+    }
+    if (rc == ERR_NONE && out->overflowed) {
+        rc = too_large(level, msg);
     }
     if (rc != ERR_NONE) {
         return rc;
@@ -427,6 +406,9 @@ static enum err gather(struct level *level, const struct value *const *identity,
         } else {
             json->len--; /* the comma */
         }
+        if (rc == ERR_NONE && json->overflowed) {
+            rc = too_large(level, msg);
+        }
         if (rc == ERR_NONE) {
             rc = level_advance(level, msg);
         }
@@ -434,6 +416,27 @@ static enum err gather(struct level *level, const struct value *const *identity,
     buffer_append_byte(json, is_map ? '}' : ']');
     *out = (struct stream_field){.text = arena_copy(&level->context->arena, buffer_slice(json))};
     return rc;
+}
+
+enum err level_check_used(const struct level *level, struct errmsg *msg)
+{
+    for (unsigned i = 0; i < level->field_count; i++) {
+        const struct level *child = level->children[i];
+        enum err rc;
+
+        if (child == NULL) {
+            continue;
+        }
+        rc = child->row == NULL
+                 ? level_check_used(child, msg)
+                 : err_set(msg, ERR_INPUT,
+                           "nested rows are left over that belong to no row; the SELECT must give "
+                           "the same rows each time it runs (no random(), no current time)");
+        if (rc != ERR_NONE) {
+            return err_wrap(msg, rc, "%.*s", SLICE_ARG(level->fields[i].name));
+        }
+    }
+    return ERR_NONE;
 }
 
 enum err level_take(struct level *level, const struct value *const *identity, struct errmsg *msg)

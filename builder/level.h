@@ -47,10 +47,13 @@ MUST_CHECK enum err level_advance(struct level *level, struct errmsg *msg);
 
 /*
  * Takes level->row: converts its scalars into level->values, checks its order against the row before
- * when there is one (SAME_PARENT), and gathers the nested rows of each nested field. IDENTITY are the
- * outer levels' identity values; the row's own are added for its children.
+ * unless check.has_previous was cleared, and gathers the nested rows of each nested field. IDENTITY
+ * are the outer levels' identity values; the row's own are added for its children.
  */
 MUST_CHECK enum err level_take(struct level *level, const struct value *const *identity,
                                struct errmsg *msg);
+
+/* After the last row: ERR_INPUT when nested rows are left that met no row they belong to. */
+MUST_CHECK enum err level_check_used(const struct level *level, struct errmsg *msg);
 
 #endif

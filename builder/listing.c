@@ -5,8 +5,11 @@
 
 #include "base/file.h"
 #include "base/interrupt.h"
+#include "base/number.h"
+#include "base/progress.h"
 #include "builder/keys.h"
 #include "builder/query.h"
+#include "builder/sorting.h"
 #include "replica/blob.h"
 #include "replica/store.h"
 
@@ -17,6 +20,8 @@ struct listing_state {
     struct arena texts;    /* its keys */
     struct buffer blob;
     struct buffer wide;
+    struct order_check check;
+    struct progress progress;
     uint64_t key_count;
 };
 
@@ -60,6 +65,52 @@ static enum err take_key(struct listing_state *state, const struct value *value,
     return ++column->row_count == LISTING_BLOCK ? write_block(state, msg) : ERR_NONE;
 }
 
+/* The value of one term of the order; NUMBER is where a number becomes text. */
+static enum err read_term(const struct field *field, const struct value *value, char *number,
+                          struct sort_value *out, struct errmsg *msg)
+{
+    enum err rc = ERR_NONE;
+
+    *out = (struct sort_value){.is_null = value->type == VALUE_NULL};
+    if (out->is_null) {
+        return ERR_NONE;
+    }
+    if (!scalar_is_text(&field->scalar)) {
+        rc = scalar_from_value(&field->scalar, value, &out->integer, msg);
+    } else if (value->type == VALUE_INTEGER) {
+        out->text = slice_of(number, write_integer(number, value->integer));
+    } else if (value->type == VALUE_REAL) {
+        out->text = slice_of(number, write_number(number, value->real));
+    } else {
+        out->text = value->text;
+    }
+    return rc == ERR_NONE ? rc : err_wrap(msg, rc, "column %.*s", SLICE_ARG(field->column));
+}
+
+/* Keys that are equal in the order are fine: they stand by key. */
+static enum err check_order(struct listing_state *state, const struct order *order,
+                            const struct value *values, struct errmsg *msg)
+{
+    char numbers[DEFINITION_TERMS_MAX][NUMBER_TEXT_MAX];
+    struct sort_value sort_values[DEFINITION_TERMS_MAX];
+    const struct field *fields = state->collection->fields;
+
+    for (unsigned i = 0; i < order->term_count; i++) {
+        enum err rc =
+            read_term(&fields[order->terms[i].field], &values[i], numbers[i], &sort_values[i], msg);
+
+        if (rc != ERR_NONE) {
+            return rc;
+        }
+    }
+    if (order_check_next(&state->check, order, fields, sort_values) > 0) {
+        return err_set(msg, ERR_INPUT,
+                       "the source sorts the keys in another way than the order; give its columns "
+                       "one type in the source");
+    }
+    return ERR_NONE;
+}
+
 static enum err take_keys(struct listing_state *state, struct source *source,
                           const struct listing *listing, struct errmsg *msg)
 {
@@ -70,7 +121,7 @@ static enum err take_keys(struct listing_state *state, struct source *source,
 
     buffer_init(&sql, QUERY_SIZE_MAX);
     query_listing(state->collection, listing, source_dialect(source), &sql);
-    rc = source_query(source, buffer_str(&sql), NULL, 0, 1, &rows, msg);
+    rc = source_query(source, buffer_str(&sql), NULL, 0, 1 + listing->order.term_count, &rows, msg);
     buffer_free(&sql);
     while (rc == ERR_NONE) {
         rc = interrupt_requested() ? err_set(msg, ERR_INTERRUPTED, "interrupted")
@@ -78,7 +129,11 @@ static enum err take_keys(struct listing_state *state, struct source *source,
         if (rc != ERR_NONE || row == NULL) {
             break;
         }
-        rc = take_key(state, &row[0], msg);
+        rc = check_order(state, &listing->order, &row[1], msg);
+        if (rc == ERR_NONE) {
+            rc = take_key(state, &row[0], msg);
+        }
+        progress_add(&state->progress, 1);
     }
     source_rows_close(rows);
     return rc == ERR_NONE ? write_block(state, msg) : rc;
@@ -92,20 +147,25 @@ enum err listing_build(struct source *source, const struct collection *collectio
                                   .column = memory_calloc(1, sizeof *state.column)};
     struct manifest_file entry = {
         .kind = FILE_LISTING, .collection = collection->name, .listing = listing->order.name};
-    char name[512];
+    char name[256]; /* a manifest takes paths of at most 255 bytes */
+    char label[2 * DEFINITION_NAME_MAX + 2];
     char *path;
     enum err rc;
 
-    snprintf(name, sizeof name, "%.*s/%.*s.listing.db", SLICE_ARG(collection->name),
+    snprintf(label, sizeof label, "%.*s/%.*s", SLICE_ARG(collection->name),
              SLICE_ARG(listing->order.name));
+    snprintf(name, sizeof name, "%s.listing.db", label);
     path = path_join(release_dir, "%s", name);
     state.column->is_text = collection->key_is_text;
     arena_init(&state.texts, 1 << 16);
+    order_check_init(&state.check);
     buffer_init(&state.blob, BLOB_SIZE_MAX);
     buffer_init(&state.wide, BLOB_SIZE_MAX);
     rc = store_create(path, STORE_LISTING, &state.store, msg);
     if (rc == ERR_NONE) {
+        progress_begin(&state.progress, label, "keys", 0);
         rc = take_keys(&state, source, listing, msg);
+        progress_end(&state.progress);
     }
     if (rc == ERR_NONE) {
         struct store *store = state.store;
@@ -120,6 +180,7 @@ enum err listing_build(struct source *source, const struct collection *collectio
     }
     store_abandon(state.store);
     arena_free(&state.texts);
+    order_check_free(&state.check);
     buffer_free(&state.blob);
     buffer_free(&state.wide);
     free(state.column);

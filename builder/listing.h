@@ -6,7 +6,10 @@
 
 #include "builder/collect.h"
 
-/* Writes RELEASE_DIR/COLLECTION/NAME.listing.db and adds it to FILES. */
+/*
+ * Writes RELEASE_DIR/COLLECTION/NAME.listing.db and adds it to FILES. ERR_INPUT when the source sorts
+ * in another way than the order means.
+ */
 MUST_CHECK enum err listing_build(struct source *source, const struct collection *collection,
                                   unsigned index, const char *release_dir, struct file_list *files,
                                   struct errmsg *msg);

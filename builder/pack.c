@@ -133,7 +133,7 @@ static enum err write_chunk(struct pack *pack, struct store *store, struct errms
         return rc;
     }
     rc = store_chunk(store, buffer_slice(&pack->blob), &id, msg);
-    if (is_first) {
+    if (rc == ERR_NONE && is_first) {
         pack->first_chunk = id;
     }
     store_u64le(bytes, hash);
@@ -142,11 +142,25 @@ static enum err write_chunk(struct pack *pack, struct store *store, struct errms
     return rc;
 }
 
+static void keep_sort_value(struct pack *pack, unsigned field, const struct stream_field *value)
+{
+    struct sort_value kept = {.is_null = value->is_null, .integer = value->integer};
+
+    if (scalar_is_text(&pack->collection->fields[field].scalar) && !value->is_null) {
+        kept.text = arena_copy(&pack->sort_texts, value->raw);
+    }
+    sort_column_add(&pack->sort_columns[field], &kept);
+}
+
 enum err pack_row(struct pack *pack, const struct stream_field *fields, struct store *store,
                   struct errmsg *msg)
 {
     const struct collection *collection = pack->collection;
 
+    if (pack->row_count == PACK_ROWS_MAX) {
+        return err_set(msg, ERR_LIMIT, "more than %d rows in one key; choose a finer key",
+                       PACK_ROWS_MAX);
+    }
     if (pack->chunk_rows == CHUNK_ROWS) {
         enum err rc = write_chunk(pack, store, msg);
 
@@ -161,12 +175,7 @@ enum err pack_row(struct pack *pack, const struct stream_field *fields, struct s
             add_to_column(pack, &pack->columns[collection->fields[i].vector], value);
         }
         if (pack->is_sorted_by[i]) {
-            struct sort_value sort_value = {value->is_null, value->integer, {0}};
-
-            if (scalar_is_text(&collection->fields[i].scalar) && !value->is_null) {
-                sort_value.text = arena_copy(&pack->sort_texts, value->raw);
-            }
-            sort_column_add(&pack->sort_columns[i], &sort_value);
+            keep_sort_value(pack, i, value);
         }
     }
     pack->chunk_rows++;
@@ -239,9 +248,6 @@ static enum err finish_large(struct pack *pack, const struct key *key, struct st
     uint32_t *rows = NULL;
     enum err rc;
 
-    if (pack->row_count > UINT32_MAX) {
-        return err_set(msg, ERR_LIMIT, "more than %u rows in one key", UINT32_MAX);
-    }
     rc = write_chunk(pack, store, msg);
     rows = memory_alloc(pack->row_count * sizeof *rows);
     for (unsigned i = 0; rc == ERR_NONE && i < large.permutation_count; i++) {

@@ -14,6 +14,8 @@
 
 struct pack;
 
+enum { PACK_ROWS_MAX = 1 << 30 }; /* of one key */
+
 struct pack *pack_new(const struct collection *collection);
 void pack_free(struct pack *pack); /* accepts NULL */
 

@@ -89,6 +89,20 @@ static void append_fields(struct buffer *out, const struct query_path *path, uns
     }
 }
 
+/* A decimal may be text in the source ("99.50"), which must not sort before "100.00" for that. */
+static void append_term(struct buffer *out, unsigned level, const struct field *field,
+                        bool descending, const struct source_dialect *dialect)
+{
+    bool is_decimal = field->scalar.type == SCALAR_DECIMAL;
+
+    buffer_append_str(out, is_decimal ? "CAST(" : "");
+    append_column(out, level, field->column);
+    buffer_append_str(out, is_decimal ? " AS NUMERIC)" : "");
+    buffer_append_str(out, scalar_is_text(&field->scalar) ? dialect->text_order : "");
+    buffer_append_str(out, descending ? " DESC" : "");
+    buffer_append_str(out, descending ? dialect->nulls_descending : dialect->nulls_ascending);
+}
+
 /* The columns that order one level, each after a comma; with DIALECT as terms of ORDER BY. */
 static void append_order(struct buffer *out, const struct query_path *path, unsigned level,
                          const struct source_dialect *dialect)
@@ -100,14 +114,11 @@ static void append_order(struct buffer *out, const struct query_path *path, unsi
         const struct field *field = &inner.fields[term->field];
 
         buffer_append_str(out, ", ");
-        append_column(out, level, field->column);
         if (dialect == NULL) {
-            continue;
+            append_column(out, level, field->column);
+        } else {
+            append_term(out, level, field, term->descending, dialect);
         }
-        buffer_append_str(out, scalar_is_text(&field->scalar) ? dialect->text_order : "");
-        buffer_append_str(out, term->descending ? " DESC" : "");
-        buffer_append_str(out,
-                          term->descending ? dialect->nulls_descending : dialect->nulls_ascending);
     }
 }
 
@@ -170,17 +181,16 @@ void query_listing(const struct collection *collection, const struct listing *li
 
     buffer_append_str(out, "SELECT ");
     append_column(out, 0, collection->key_column);
+    for (unsigned i = 0; i < listing->order.term_count; i++) {
+        buffer_append_str(out, ", ");
+        append_column(out, 0, collection->fields[listing->order.terms[i].field].column);
+    }
     append_from(out, &path);
     buffer_append_str(out, " ORDER BY ");
     for (unsigned i = 0; i < listing->order.term_count; i++) {
         const struct sort_term *term = &listing->order.terms[i];
-        const struct field *field = &collection->fields[term->field];
 
-        append_column(out, 0, field->column);
-        buffer_append_str(out, scalar_is_text(&field->scalar) ? dialect->text_order : "");
-        buffer_append_str(out, term->descending ? " DESC" : "");
-        buffer_append_str(out,
-                          term->descending ? dialect->nulls_descending : dialect->nulls_ascending);
+        append_term(out, 0, &collection->fields[term->field], term->descending, dialect);
         buffer_append_str(out, ", ");
     }
     append_key_order(out, collection, dialect);

@@ -41,7 +41,7 @@ void query_rows(const struct query_path *path, const struct source_dialect *dial
 void query_keys(const struct collection *collection, const struct source_dialect *dialect,
                 struct buffer *out);
 
-/* Appends the SELECT of the keys in the order of a listing. */
+/* Appends the SELECT of the keys, each with the values it is ordered by, in the order of a listing. */
 void query_listing(const struct collection *collection, const struct listing *listing,
                    const struct source_dialect *dialect, struct buffer *out);
 

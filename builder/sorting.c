@@ -30,21 +30,28 @@ void order_check_free(struct order_check *check)
     buffer_free(&check->texts);
 }
 
+static bool has_text(const struct field *field, const struct sort_value *value)
+{
+    return scalar_is_text(&field->scalar) && !value->is_null;
+}
+
 /* Copies VALUES; text goes to the check's buffer, whose address is fixed before slices point there. */
 static void remember(struct order_check *check, const struct order *order,
-                     const struct sort_value *values)
+                     const struct field *fields, const struct sort_value *values)
 {
     size_t size = 0;
 
     for (unsigned i = 0; i < order->term_count; i++) {
-        size += values[i].text.len;
+        size += has_text(&fields[order->terms[i].field], &values[i]) ? values[i].text.len : 0;
     }
     buffer_clear(&check->texts);
     buffer_reserve(&check->texts, size);
     for (unsigned i = 0; i < order->term_count; i++) {
         check->previous[i] = values[i];
-        check->previous[i].text.ptr = check->texts.ptr + check->texts.len;
-        buffer_append_slice(&check->texts, values[i].text);
+        if (has_text(&fields[order->terms[i].field], &values[i])) {
+            check->previous[i].text.ptr = check->texts.ptr + check->texts.len;
+            buffer_append_slice(&check->texts, values[i].text);
+        }
     }
     check->has_previous = true;
 }
@@ -60,7 +67,7 @@ int order_check_next(struct order_check *check, const struct order *order,
         result = sort_value_compare(&fields[term->field], term->descending, &check->previous[i],
                                     &values[i]);
     }
-    remember(check, order, values);
+    remember(check, order, fields, values);
     return result;
 }
 

@@ -14,8 +14,10 @@
 /* One held value that takes part in an order. */
 struct sort_value {
     bool is_null;
-    int64_t integer;   /* not for text */
-    struct slice text; /* text, as it is, not escaped */
+    union {
+        int64_t integer;   /* not for text */
+        struct slice text; /* as it is, not escaped */
+    };
 };
 
 /* By the descending flag; nulls first ascending, last descending. IS_TEXT and number by FIELD. */

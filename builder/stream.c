@@ -85,10 +85,7 @@ static enum err enter_key(struct stream *stream, const struct key *key, struct e
                        key_text(text, key));
     }
     if (order > 0) {
-        return err_set(msg, ERR_INPUT,
-                       "%s: the source does not sort keys as the definition's type does; is the "
-                       "column of another type?",
-                       key_text(text, key));
+        return key_unsorted(key, msg);
     }
     *current = *key;
     if (key->is_text && order != 0) {
@@ -114,7 +111,8 @@ enum err stream_next(struct stream *stream, const struct stream_row **row, struc
     }
     if (rc == ERR_NONE && level->row == NULL) {
         *row = NULL;
-        return ERR_NONE;
+        rc = level_check_used(level, msg);
+        return rc == ERR_NONE ? rc : err_wrap(msg, rc, "%.*s", SLICE_ARG(stream->collection->name));
     }
     arena_reset(&stream->context.arena);
     if (rc == ERR_NONE) {

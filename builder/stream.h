@@ -39,7 +39,8 @@ MUST_CHECK enum err stream_open(struct source *source, const struct collection *
 
 /*
  * The next row or NULL at the end. Checks on the way that keys are not null and ascend, that a
- * document collection has one row a key, and that the stored order is total and as declared.
+ * document collection has one row a key, that the stored order is total and as declared, and at the
+ * end that every nested row found the row it belongs to.
  */
 MUST_CHECK enum err stream_next(struct stream *stream, const struct stream_row **row,
                                 struct errmsg *msg);

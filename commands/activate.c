@@ -1,10 +1,8 @@
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "commands/commands.h"
 #include "commands/which_release.h"
-#include "replica/release.h"
 
 struct activate_arguments {
     const char *root;
@@ -22,7 +20,6 @@ static int run(const struct command *command, int argc, char **argv)
     struct arguments arguments;
     struct release *release = NULL;
     struct errmsg msg;
-    char *dir = NULL;
     bool done;
     enum err rc;
     int code = options_begin(command, argc, argv, &given, &arguments, &done);
@@ -30,21 +27,16 @@ static int run(const struct command *command, int argc, char **argv)
     if (done) {
         return code;
     }
-    rc = which_release(given.root, arguments.items[0], &dir, &msg);
+    rc = which_release(given.root, arguments.items[0], true, &release, &msg);
     if (rc == ERR_NONE) {
-        rc = release_open(dir, true, &release, &msg);
-    }
-    if (rc == ERR_NONE) {
-        char name[24];
+        const char *name = strrchr(release->dir, '/') + 1; /* ROOT/releases/NAME */
 
-        release_name(name, release->manifest->number);
         rc = root_activate(given.root, name, &msg);
         if (rc == ERR_NONE) {
             printf("release %s is active\n", name);
         }
     }
     release_drop(release);
-    free(dir);
     return options_end(command, rc, &msg);
 }
 

@@ -80,12 +80,11 @@ enum err address_check_free(const char *address, struct errmsg *msg)
     }
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes); /* old connections may linger */
     if (bind(fd, info->ai_addr, info->ai_addrlen) != 0) {
-        rc = err_sys(msg, errno, "--listen %s", address);
-        if (errno == EADDRINUSE) {
-            rc =
-                err_set(msg, ERR_SYSTEM,
-                        "--listen %s: another program listens there; choose another port", address);
-        }
+        rc = errno == EADDRINUSE
+                 ? err_set(msg, ERR_SYSTEM,
+                           "--listen %s: another program listens there; choose another port",
+                           address)
+                 : err_sys(msg, errno, "--listen %s", address);
     }
 out:
     close_socket(fd, info);

@@ -27,7 +27,7 @@ static const struct option options[] = {
     OPTION_REQUIRED("root", "DIR", struct build_arguments, root,
                     "where releases/ and the link current are; made when missing"),
     OPTION_DURATION("every", "TIME", NULL, struct build_arguments, every_ms,
-                    "keep running and build again when the source has changed"),
+                    "keep running and look so often whether the source has changed; 0 builds once"),
     OPTION_INTEGER("keep", "N", "3", 2, 1000, struct build_arguments, keep,
                    "releases to keep, the new one included"),
     OPTION_FLAG("allow-empty", struct build_arguments, allow_empty,
@@ -50,7 +50,7 @@ static enum err build_once(const struct build_options *wanted, struct errmsg *ms
 }
 
 /* Follows the source. A build that fails is logged and tried again at the next turn. */
-static enum err build_forever(const struct build_options *wanted, int64_t every_ms)
+static enum err build_forever(struct build_options *wanted, int64_t every_ms)
 {
     char last[sizeof(struct errmsg)] = "";
 
@@ -67,6 +67,7 @@ static enum err build_forever(const struct build_options *wanted, int64_t every_
         if (rc != ERR_NONE && rc != ERR_INTERRUPTED && strcmp(last, msg.text) != 0) {
             log_error("build_failed", "reason=\"%s\"", msg.text);
         }
+        wanted->force = wanted->force && rc != ERR_NONE;
         snprintf(last, sizeof last, "%s", rc == ERR_NONE ? "" : msg.text);
         if (!interrupt_requested()) {
             interrupt_sleep(every_ms);
@@ -80,7 +81,7 @@ static int run(const struct command *command, int argc, char **argv)
     struct build_arguments given;
     struct arguments arguments;
     struct errmsg msg;
-    char *found = NULL;
+    char *definition = NULL;
     bool done;
     enum err rc;
     int code = options_begin(command, argc, argv, &given, &arguments, &done);
@@ -89,27 +90,20 @@ static int run(const struct command *command, int argc, char **argv)
         return code;
     }
     interrupt_catch();
-    if (given.definition == NULL) {
-        found = default_definition();
-    }
+    rc = definition_path(given.definition, &definition, &msg);
     struct build_options wanted = {
-        .definition = given.definition != NULL ? given.definition : found,
+        .definition = definition,
         .source = given.source,
         .root = given.root,
         .keep = given.keep,
         .allow_empty = given.allow_empty,
         .force = given.force,
     };
-    if (wanted.definition == NULL) {
-        rc = err_set(&msg, ERR_USAGE,
-                     "no definition was found beside the program; give one with "
-                     "--definition FILE");
-    } else if (given.every_ms > 0) {
-        rc = build_forever(&wanted, given.every_ms);
-    } else {
-        rc = build_once(&wanted, &msg);
+    if (rc == ERR_NONE) {
+        rc =
+            given.every_ms > 0 ? build_forever(&wanted, given.every_ms) : build_once(&wanted, &msg);
     }
-    free(found);
+    free(definition);
     return options_end(command, rc, &msg);
 }
 
@@ -118,10 +112,10 @@ const struct command command_build = {
     .usage = "--source URL --root DIR [options]",
     .about = "makes a release from the source and activates it",
     .description =
-        "Opens one consistent snapshot of the source, writes every collection of the definition\n"
-        "into columnar partitions, and renames the finished release into place. A build that\n"
-        "fails leaves the root as it was. With --every it follows the source.\n"
-        "Exit codes: 0 built or up to date, 1 failed, 2 usage, 3 refused by a check.",
+        "Opens one consistent snapshot of the source, writes every collection of the definition "
+        "into columnar partitions, and renames the finished release into place. A build that fails "
+        "leaves the root as it was. With --every it follows the source; --force then means the "
+        "first build.",
     .options = options,
     .run = run,
 };

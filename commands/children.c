@@ -142,12 +142,14 @@ static unsigned signal_all(struct child *const *children, unsigned count, int nu
 void children_stop(struct child *const *children, unsigned count)
 {
     int64_t deadline_ms = monotonic_ms() + STOP_MS;
+    int64_t left_ms = STOP_MS;
     bool in_a_hurry = false;
     unsigned alive;
 
     signal_all(children, count, SIGTERM);
-    while (signal_all(children, count, 0) > 0 && !in_a_hurry && monotonic_ms() < deadline_ms) {
-        children_wait(deadline_ms - monotonic_ms(), &in_a_hurry);
+    while (signal_all(children, count, 0) > 0 && !in_a_hurry && left_ms > 0) {
+        children_wait(left_ms, &in_a_hurry);
+        left_ms = deadline_ms - monotonic_ms();
     }
     alive = signal_all(children, count, SIGKILL);
     if (alive > 0) {

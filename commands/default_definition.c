@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/file.h"
 
 static const char *const beside_program[] = {
@@ -39,7 +40,7 @@ static char *resolve(char *path)
     return resolved;
 }
 
-char *default_definition(void)
+static char *default_definition(void)
 {
     char dir[PATH_MAX];
 
@@ -53,4 +54,17 @@ char *default_definition(void)
         }
     }
     return resolve(path_join(".", "assets/atelier/definition.yaml"));
+}
+
+enum err definition_path(const char *given, char **path, struct errmsg *msg)
+{
+    char *found = given != NULL ? memory_copy_str(given) : default_definition();
+
+    if (found == NULL) {
+        return err_set(msg, ERR_USAGE,
+                       "no definition comes along with this program; name one with "
+                       "--definition FILE");
+    }
+    *path = found;
+    return ERR_NONE;
 }

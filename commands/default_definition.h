@@ -1,14 +1,16 @@
 /*
- * The definition that commands use when none is named.
+ * The definition that a command works with: the one that was named, or the one that comes along.
  */
 #ifndef VITRINE_COMMANDS_DEFAULT_DEFINITION_H
 #define VITRINE_COMMANDS_DEFAULT_DEFINITION_H
 
+#include "base/err.h"
+
 /*
- * The path of the definition that ships with the program, on the heap; NULL when it is not found. It
- * is looked for beside the program, as in a build tree and as installed, then below the current
- * folder.
+ * The path of a definition, on the heap: GIVEN when it is not NULL, otherwise the one that ships with
+ * the program. That is looked for beside the program, as in a build tree and as installed, then below
+ * the current folder. ERR_USAGE when it is nowhere.
  */
-char *default_definition(void);
+MUST_CHECK enum err definition_path(const char *given, char **path, struct errmsg *msg);
 
 #endif

@@ -74,19 +74,13 @@ static enum err take_root(void *context, const char *name, const char *value, st
 
 static enum err load(const char *named, struct definition **out, struct errmsg *msg)
 {
-    char *found = NULL;
-    enum err rc;
+    char *path = NULL;
+    enum err rc = definition_path(named, &path, msg);
 
-    if (named == NULL) {
-        found = default_definition();
-        if (found == NULL) {
-            return err_set(msg, ERR_USAGE,
-                           "no definition comes along with this program; name one "
-                           "with --definition FILE");
-        }
+    if (rc == ERR_NONE) {
+        rc = definition_load(path, out, msg);
     }
-    rc = definition_load(named == NULL ? found : named, out, msg);
-    free(found);
+    free(path);
     return rc;
 }
 
@@ -176,7 +170,7 @@ static int run(const struct command *command, int argc, char **argv)
 const struct command command_generate = {
     .name = "generate",
     .usage = "[--definition FILE] [--scale N] [--seed S] [--dirt] [--only TABLES] DIR",
-    .about = "write synthetic CSV exports in the format of a definition's tables",
+    .about = "writes synthetic CSV exports in the format of a definition's tables",
     .description = "The same definition, scale and seed give the same bytes. What is made is said "
                    "by the `sample:` of tables and columns.",
     .options = options,

@@ -1,6 +1,6 @@
-#include <signal.h>
 #include <stdlib.h>
 
+#include "base/interrupt.h"
 #include "builder/import.h"
 #include "commands/commands.h"
 #include "commands/default_definition.h"
@@ -27,24 +27,6 @@ static const struct option options[] = {
     OPTION_END,
 };
 
-static volatile sig_atomic_t stop;
-
-static void on_signal(int number)
-{
-    (void)number;
-    stop = 1;
-}
-
-/* The second signal ends the process at once; SQLite then rolls back when it is opened again. */
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
-
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
-
 static void print_outcome(const struct import_plan *plan)
 {
     import_report(plan, stdout);
@@ -62,7 +44,6 @@ static enum err import(const struct definition *definition, const struct import_
         .rejects_path = given->rejects,
         .only = given->only,
         .most_rejects_percent = (unsigned)given->most_rejects,
-        .stop = &stop,
     };
     struct import_plan plan;
     struct source *source = NULL;
@@ -87,8 +68,7 @@ static int run(const struct command *command, int argc, char **argv)
     struct arguments arguments;
     struct definition *definition = NULL;
     struct errmsg msg;
-    char *found = NULL;
-    const char *path;
+    char *path = NULL;
     bool done;
     enum err rc;
     int code = options_begin(command, argc, argv, &given, &arguments, &done);
@@ -96,32 +76,26 @@ static int run(const struct command *command, int argc, char **argv)
     if (done) {
         return code;
     }
-    catch_signals();
-    path = given.definition;
-    if (path == NULL) {
-        path = found = default_definition();
-    }
-    if (path == NULL) {
-        rc = err_set(&msg, ERR_USAGE, "there is no definition; name one by --definition FILE");
-    } else {
+    interrupt_catch(); /* after a second signal SQLite rolls back when it is opened again */
+    rc = definition_path(given.definition, &path, &msg);
+    if (rc == ERR_NONE) {
         rc = definition_load(path, &definition, &msg);
     }
     if (rc == ERR_NONE) {
         rc = import(definition, &given, arguments.items[0], &msg);
     }
     definition_free(definition);
-    free(found);
+    free(path);
     return options_end(command, rc, &msg);
 }
 
 const struct command command_import = {
     .name = "import",
     .usage = "[--definition FILE] --source URL [options] DIR",
-    .about = "load CSV exports into a source",
+    .about = "loads CSV exports into the source",
     .description =
-        "Loads the CSV files of DIR into the tables of the definition, each table in a "
-        "transaction\n"
-        "of its own that replaces what was there. Records that cannot be taken go to the rejects\n"
+        "Loads the CSV files of DIR into the tables of the definition, each table in a transaction "
+        "of its own that replaces what was there. Records that cannot be taken go to the rejects "
         "file, with file, line and reason; docs/import.md has the rules.",
     .options = options,
     .least_arguments = 1,

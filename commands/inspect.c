@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "base/number.h"
 #include "base/progress.h"
 #include "commands/commands.h"
@@ -105,7 +106,7 @@ static enum err print_collection(const struct release *release, const struct col
             }
         }
         for (unsigned i = 1; i < collection->order_count; i++) {
-            char name[64];
+            char name[sizeof "order " + DEFINITION_NAME_MAX];
 
             snprintf(name, sizeof name, "order %.*s", SLICE_ARG(collection->orders[i].name));
             print_vector(slice_str(name), &survey->vectors[collection->vector_count + i - 1]);
@@ -144,6 +145,17 @@ static enum err find_order(const struct collection *collection, const char *name
     return err_set(msg, ERR_USAGE, "%.*s has no order \"%s\"", SLICE_ARG(collection->name), name);
 }
 
+/* A field may be named by any text. */
+static void print_name(struct slice name)
+{
+    struct buffer json;
+
+    buffer_init(&json, SIZE_MAX / 2);
+    json_write_string(&json, name);
+    printf("%.*s:", SLICE_ARG(buffer_slice(&json)));
+    buffer_free(&json);
+}
+
 static enum err print_field(const struct field *field, const struct vector *vector, uint32_t row,
                             struct errmsg *msg)
 {
@@ -151,7 +163,7 @@ static enum err print_field(const struct field *field, const struct vector *vect
     struct slice text;
     int64_t integer;
 
-    printf("\"%.*s\":", SLICE_ARG(field->name));
+    print_name(field->name);
     if (!scalar_is_text(&field->scalar)) {
         if (vector_integer(vector, row, &integer)) {
             printf("%.*s", (int)scalar_write(number, &field->scalar, integer), number);
@@ -253,12 +265,8 @@ static enum err inspect(const struct inspect_arguments *given, const struct argu
 {
     const struct collection *collection;
     struct release *release = NULL;
-    char *dir = NULL;
-    enum err rc = which_release(given->root, given->release, &dir, msg);
+    enum err rc = which_release(given->root, given->release, false, &release, msg);
 
-    if (rc == ERR_NONE) {
-        rc = release_open(dir, false, &release, msg);
-    }
     if (rc != ERR_NONE) {
         goto out;
     }
@@ -279,7 +287,6 @@ static enum err inspect(const struct inspect_arguments *given, const struct argu
     }
 out:
     release_drop(release);
-    free(dir);
     return rc;
 }
 

@@ -66,6 +66,11 @@ static int run(const struct command *command, int argc, char **argv)
         return code;
     }
     rc = root_releases(given.root, &numbers, &count, &msg);
+    if (rc == ERR_NONE && count == 0) {
+        rc = err_set(&msg, ERR_NOT_FOUND,
+                     "%s: no releases here; `vitrine build --root %s` makes one", given.root,
+                     given.root);
+    }
     if (rc == ERR_NONE) {
         struct errmsg ignored; /* without a current release the list is still worth seeing */
 

@@ -45,7 +45,7 @@ static const struct option options[] = {
     OPTION_DURATION("every", "TIME", "2s", struct run_options, every_ms,
                     "how often the source is asked for changes"),
     OPTION_INTEGER("threads", "N", NULL, 1, 256, struct run_options, threads,
-                   "event loops of the service"),
+                   "event loops of the service; by default one a core"),
     OPTION_END,
 };
 
@@ -169,7 +169,8 @@ static enum err supervise(const struct run_options *o, struct errmsg *msg)
     if (rc != ERR_NONE) {
         return rc;
     }
-    rc = address_check_free(o->listen, msg);
+    rc = o->every_ms > 0 ? address_check_free(o->listen, msg)
+                         : err_set(msg, ERR_USAGE, "--every: the pause must be longer than 0");
     if (rc == ERR_NONE) {
         rc = dir_make(o->root, msg);
     }
@@ -208,7 +209,7 @@ static int run(const struct command *command, int argc, char **argv)
 const struct command command_run = {
     .name = "run",
     .usage = "--definition FILE --source URL --root DIR [options]",
-    .about = "Import, build and serve in one: the embedded default.",
+    .about = "imports, builds and serves in one: the embedded default",
     .description =
         "Makes sample data when the source does not exist yet, builds a release, serves it, and "
         "rebuilds when the source changes. Builder and service are processes of their own, "

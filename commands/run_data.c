@@ -16,7 +16,10 @@ static const char *source_file(const char *url)
 {
     static const char scheme[] = "sqlite:";
 
-    return strncmp(url, scheme, sizeof scheme - 1) == 0 ? url + sizeof scheme - 1 : NULL;
+    if (strncmp(url, scheme, sizeof scheme - 1) != 0 || url[sizeof scheme - 1] == '\0') {
+        return NULL;
+    }
+    return url + sizeof scheme - 1;
 }
 
 static enum err make_parent(const char *path, struct errmsg *msg)

@@ -19,7 +19,7 @@ static const struct option options[] = {
     OPTION_TEXT("listen", "HOST:PORT", "127.0.0.1:8080", struct serve_options, listen,
                 "where requests are answered; port 0 takes a free one"),
     OPTION_INTEGER("threads", "N", NULL, 1, SERVER_THREADS_MAX, struct serve_options, threads,
-                   "event loops (default: one a core)"),
+                   "event loops; by default one a core"),
     OPTION_INTEGER("connections", "N", "10000", 1, 1000000, struct serve_options, connections,
                    "open connections at a time; more are closed at once"),
     OPTION_FLAG("no-verify", struct serve_options, no_verify,

@@ -1,12 +1,8 @@
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "base/file.h"
-#include "base/number.h"
 #include "commands/commands.h"
 #include "commands/which_release.h"
 #include "replica/reader.h"
-#include "replica/release.h"
 
 struct verify_arguments {
     const char *root;
@@ -28,7 +24,6 @@ static int run(const struct command *command, int argc, char **argv)
     struct release *release = NULL;
     struct reader *reader = NULL;
     struct errmsg msg;
-    char *dir = NULL;
     bool done;
     enum err rc;
     int code = options_begin(command, argc, argv, &given, &arguments, &done);
@@ -36,19 +31,15 @@ static int run(const struct command *command, int argc, char **argv)
     if (done) {
         return code;
     }
-    rc = which_release(given.root, given.release, &dir, &msg);
-    if (rc == ERR_NONE) {
-        rc = release_open(dir, true, &release, &msg);
-    }
+    rc = which_release(given.root, given.release, true, &release, &msg);
     if (rc == ERR_NONE) {
         rc = reader_open(release, &reader, &msg);
     }
     if (rc == ERR_NONE) {
-        printf("%s: %u files verified\n", dir, release->manifest->file_count);
+        printf("%s: %u files verified\n", release->dir, release->manifest->file_count);
     }
     reader_close(reader);
     release_drop(release);
-    free(dir);
     return options_end(command, rc, &msg);
 }
 

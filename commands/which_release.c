@@ -4,9 +4,8 @@
 
 #include "base/file.h"
 #include "base/number.h"
-#include "replica/release.h"
 
-enum err which_release(const char *root, const char *number, char **dir, struct errmsg *msg)
+static enum err find(const char *root, const char *number, char **dir, struct errmsg *msg)
 {
     char name[24];
     int64_t value;
@@ -27,4 +26,17 @@ enum err which_release(const char *root, const char *number, char **dir, struct 
     }
     *dir = path;
     return ERR_NONE;
+}
+
+enum err which_release(const char *root, const char *number, bool verify, struct release **out,
+                       struct errmsg *msg)
+{
+    char *dir = NULL;
+    enum err rc = find(root, number, &dir, msg);
+
+    if (rc == ERR_NONE) {
+        rc = release_open(dir, verify, out, msg);
+    }
+    free(dir);
+    return rc;
 }

@@ -2,13 +2,16 @@
 #ifndef VITRINE_COMMANDS_WHICH_RELEASE_H
 #define VITRINE_COMMANDS_WHICH_RELEASE_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
+#include "replica/release.h"
 
 /*
- * The folder of release NUMBER ("42", "000042") in ROOT, or of the current one when NUMBER is NULL,
- * on the heap. ERR_USAGE when it is no number, ERR_NOT_FOUND when there is no such release.
+ * Opens release NUMBER ("42", "000042") of ROOT, or the current one when NUMBER is NULL; VERIFY as in
+ * release_open. ERR_USAGE when it is no number, ERR_NOT_FOUND when there is no such release.
  */
-MUST_CHECK enum err which_release(const char *root, const char *number, char **dir,
-                                  struct errmsg *msg);
+MUST_CHECK enum err which_release(const char *root, const char *number, bool verify,
+                                  struct release **out, struct errmsg *msg);
 
 #endif

@@ -17,7 +17,9 @@ static enum err read_block(struct reader *reader, struct partition *file, uint64
                               arena, &chunk, msg);
 
     if (rc == ERR_NONE && is_text && !chunk.is_whole && chunk.row_count > 0) {
-        rc = stored_load_text(reader, file, &chunk, 0, 0, chunk.row_count - 1, arena, msg);
+        rc = chunk.packed.len > 0
+                 ? stored_unpack_text(reader, file, &chunk, arena, msg)
+                 : stored_load_text(reader, file, &chunk, 0, 0, chunk.row_count - 1, arena, msg);
     }
     if (rc != ERR_NONE) {
         return rc;

@@ -86,6 +86,25 @@ static enum err load_dictionary(struct partition *partition, struct errmsg *msg)
     return rc;
 }
 
+static enum err find_roots(struct partition *partition, struct errmsg *msg)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(partition->db,
+                                "SELECT rootpage FROM sqlite_schema"
+                                " WHERE type = 'table' AND name = ?1",
+                                -1, &statement, NULL);
+
+    for (unsigned i = 0; rc == SQLITE_OK && i < TABLE_COUNT; i++) {
+        sqlite3_bind_text(statement, 1, table_names[i], -1, SQLITE_STATIC);
+        if (sqlite3_step(statement) == SQLITE_ROW) {
+            partition->roots[i] = (uint32_t)sqlite3_column_int64(statement, 0);
+        }
+        rc = sqlite3_reset(statement);
+    }
+    sqlite3_finalize(statement);
+    return rc == SQLITE_OK ? ERR_NONE : damaged(partition, msg);
+}
+
 enum err partition_open(struct partition *partition, struct errmsg *msg)
 {
     struct buffer uri;
@@ -114,6 +133,12 @@ enum err partition_open(struct partition *partition, struct errmsg *msg)
     if (rc == ERR_NONE) {
         rc = load_dictionary(partition, msg);
     }
+    if (rc == ERR_NONE) {
+        rc = find_roots(partition, msg);
+    }
+    if (rc == ERR_NONE) {
+        tree_map(&partition->tree, partition->path);
+    }
 out:
     buffer_free(&uri);
     if (rc != ERR_NONE) {
@@ -134,6 +159,13 @@ void partition_close(struct partition *partition)
     partition->db = NULL;
     text_unpacker_free(partition->unpacker);
     partition->unpacker = NULL;
+    tree_unmap(&partition->tree);
+}
+
+enum tree_result partition_look(const struct partition *partition, enum partition_table table,
+                                int64_t id, struct slice *data)
+{
+    return tree_find(&partition->tree, partition->roots[table], id, data);
 }
 
 enum err partition_seek(struct partition *partition, enum partition_table table, int64_t id,

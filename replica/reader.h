@@ -2,10 +2,11 @@
  * Reads row groups of one release: the whole read path below HTTP.
  *
  * Good for: a thread that answers requests. One reader a thread a release.
- * Under the hood: one SQLite connection a partition, opened when first used (immutable, mapped, no
- * mutex), and a sqlite3_blob that is moved from key to key: one B-tree descent a key, no SQL.
+ * Under the hood: one SQLite file a partition, immutable and mapped: one B-tree descent a key, no SQL
+ * (partition.h).
  * Thread-safety: none; a reader belongs to its thread.
- * Memory: what a call reads lives in the ARENA that it was given.
+ * Memory: what a call reads lives in the ARENA that it was given, or in the mapped file, as long as
+ * the reader; text only until rows_next is called for another group.
  * Errors: ERR_CORRUPT with file and key, when stored bytes are not what they must be.
  *
  *   reader_find(...)  ->  struct group    how many rows there are; no text is read yet

@@ -34,8 +34,8 @@ enum err stored_damaged(const struct partition *partition, enum partition_table 
                         struct errmsg *msg);
 
 /*
- * Reads header and narrow part of row ID of TABLE into ARENA, and the rest as well when the blob is
- * small. *FOUND is false when there is no such row.
+ * Finds row ID of TABLE: all of it in the mapped file when it fits its page; otherwise header and
+ * narrow part are read into ARENA, and the rest as well when the blob is small. *FOUND is false when there is no such row.
  */
 MUST_CHECK enum err stored_read(struct reader *reader, struct partition *partition,
                                 enum partition_table table, int64_t id, struct arena *arena,
@@ -53,7 +53,11 @@ MUST_CHECK enum err stored_open(struct reader *reader, struct partition *partiti
 bool stored_open_vectors(const struct stored_blob *blob, enum blob_kind kind, unsigned vector_count,
                          const bool *is_text, struct arena *arena, struct chunk *out);
 
-/* Makes all text of a compressed chunk readable. */
+/*
+ * Makes all text of a compressed chunk readable. That of a small group, which has one chunk only,
+ * stays where it was uncompressed: until the next small group of the partition is. Other text is
+ * copied into ARENA.
+ */
 MUST_CHECK enum err stored_unpack_text(struct reader *reader, struct partition *partition,
                                        struct chunk *chunk, struct arena *arena,
                                        struct errmsg *msg);

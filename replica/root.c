@@ -27,11 +27,13 @@ enum err root_current(const char *root, char **dir, struct errmsg *msg)
 
     free(link);
     if (len < 0) {
-        return errnum == ENOENT
-                   ? err_set(msg, ERR_NOT_FOUND,
-                             "%s: no release is active here; `vitrine build --root %s` "
-                             "makes one",
-                             root, root)
+        if (errnum == ENOENT) {
+            return err_set(msg, ERR_NOT_FOUND,
+                           "%s: no release is active here; `vitrine build --root %s` makes one",
+                           root, root);
+        }
+        return errnum == EINVAL
+                   ? err_set(msg, ERR_SYSTEM, "%s/current is no symbolic link; move it away", root)
                    : err_sys(msg, errnum, "read the link %s/current", root);
     }
     target[len] = '\0';
@@ -77,6 +79,13 @@ static bool is_release(const char *releases, const char *name, uint64_t *number)
     return exists;
 }
 
+/* The next entry, or NULL with errno: 0 at the end. */
+static struct dirent *next_entry(DIR *dir)
+{
+    errno = 0;
+    return readdir(dir);
+}
+
 enum err root_releases(const char *root, uint64_t **numbers, unsigned *count, struct errmsg *msg)
 {
     char *releases = path_join(root, "releases");
@@ -91,7 +100,7 @@ enum err root_releases(const char *root, uint64_t **numbers, unsigned *count, st
         rc = err_sys(msg, errno, "read the folder %s", releases);
         goto out;
     }
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+    while (dir != NULL && (entry = next_entry(dir)) != NULL) {
         uint64_t number;
 
         if (!is_release(releases, entry->d_name, &number)) {
@@ -102,6 +111,11 @@ enum err root_releases(const char *root, uint64_t **numbers, unsigned *count, st
             found = memory_realloc(found, room * sizeof *found);
         }
         found[found_count++] = number;
+    }
+    if (dir != NULL && errno != 0) {
+        rc = err_sys(msg, errno, "read the folder %s", releases);
+        free(found);
+        goto out;
     }
     if (found_count > 0) {
         qsort(found, found_count, sizeof *found, compare_numbers);

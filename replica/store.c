@@ -33,10 +33,12 @@ struct store {
     struct pending *pending;
     unsigned pending_count;
     unsigned pending_room;
+    size_t pending_bytes;
     struct buffer packed; /* the blob being written */
 };
 
-enum { PENDING_MAX = 65536 }; /* rows; learning ends with them at the latest */
+/* Learning ends with so many rows, or with so many bytes of them, at the latest. */
+enum { PENDING_MAX = 65536, PENDING_BYTES_MAX = 64 << 20 };
 
 /* Written once and fsynced at the end: no journal, no locks, nothing that depends on the machine. */
 static const char settings[] = "PRAGMA page_size = 4096;"
@@ -249,7 +251,9 @@ static enum err insert_blob(struct store *store, sqlite3_stmt *statement, int64_
     }
     store->pending[store->pending_count++] = (struct pending){
         statement, id, slice_of(memcpy(memory_alloc(blob.len), blob.ptr, blob.len), blob.len)};
-    if (!text_packer_learn(store->packer, text) && store->pending_count < PENDING_MAX) {
+    store->pending_bytes += blob.len;
+    if (!text_packer_learn(store->packer, text) && store->pending_count < PENDING_MAX &&
+        store->pending_bytes < PENDING_BYTES_MAX) {
         return ERR_NONE;
     }
     rc = write_dictionary(store, msg);

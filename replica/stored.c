@@ -2,8 +2,9 @@
 #include "replica/text_pack.h"
 
 /*
- * A blob up to SMALL_BLOB is read whole, in one step: it lies on one page or two, and so does the
- * text that is not asked for. Of a larger one the narrow part is read, and text by the page asked for.
+ * A blob that fits its page is used where it lies. Of the others, one up to SMALL_BLOB is read whole,
+ * in one step: it lies on two pages, and so does the text that is not asked for. Of a larger one the
+ * narrow part is read, and text by the page asked for.
  */
 enum { SMALL_BLOB = 4096 };
 
@@ -16,16 +17,16 @@ enum err stored_damaged(const struct partition *partition, enum partition_table 
                    (long long)id);
 }
 
-enum err stored_read(struct reader *reader, struct partition *partition, enum partition_table table,
-                     int64_t id, struct arena *arena, struct stored_blob *out, bool *found,
-                     struct errmsg *msg)
+/* Reads by way of SQLite: the row does not fit its page, or is not what it should be. */
+static enum err read_copy(struct partition *partition, enum partition_table table, int64_t id,
+                          struct arena *arena, struct stored_blob *out, bool *found,
+                          struct errmsg *msg)
 {
     sqlite3_blob *handle;
     size_t size;
     char *bytes;
     enum err rc = partition_seek(partition, table, id, &handle, msg);
 
-    reader->counts.lookups++;
     *found = handle != NULL;
     if (rc != ERR_NONE || !*found) {
         return rc;
@@ -47,13 +48,37 @@ enum err stored_read(struct reader *reader, struct partition *partition, enum pa
         size = out->header.is_compressed ? out->size : out->header.narrow_size;
         bytes = arena_alloc(arena, size);
         rc = partition_read(partition, handle, bytes, 0, size, msg);
-        if (rc != ERR_NONE) {
-            return rc;
-        }
     }
     out->bytes = slice_of(bytes, size);
+    return rc;
+}
+
+enum err stored_read(struct reader *reader, struct partition *partition, enum partition_table table,
+                     int64_t id, struct arena *arena, struct stored_blob *out, bool *found,
+                     struct errmsg *msg)
+{
+    enum tree_result result = partition_look(partition, table, id, &out->bytes);
+    enum err rc = ERR_NONE;
+
+    reader->counts.lookups++;
+    *found = result == TREE_FOUND;
+    if (result == TREE_ABSENT) {
+        return ERR_NONE;
+    }
+    if (result == TREE_UNSURE) {
+        rc = read_copy(partition, table, id, arena, out, found, msg);
+        if (rc != ERR_NONE || !*found) {
+            return rc;
+        }
+    } else {
+        out->size = out->bytes.len;
+        if (out->size < BLOB_HEADER_SIZE ||
+            !blob_read_header(out->bytes.ptr, out->size, &out->header)) {
+            return stored_damaged(partition, table, id, msg);
+        }
+    }
     reader->counts.narrow_bytes += out->header.narrow_size;
-    reader->counts.text_bytes += size - out->header.narrow_size;
+    reader->counts.text_bytes += out->bytes.len - out->header.narrow_size;
     return ERR_NONE;
 }
 
@@ -112,7 +137,9 @@ enum err stored_unpack_text(struct reader *reader, struct partition *partition, 
     if (text == NULL) {
         return stored_damaged(partition, chunk->table, chunk->id, msg);
     }
-    text = arena_copy(arena, slice_of(text, chunk->text_size)).ptr;
+    if (chunk->table != TABLE_GROUPS) { /* one of several whose text is used at a time */
+        text = arena_copy(arena, slice_of(text, chunk->text_size)).ptr;
+    }
     blob_attach_text(chunk->vectors, chunk->vector_count, text);
     chunk->is_whole = true;
     reader->counts.unpacked_bytes += chunk->text_size;

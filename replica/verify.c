@@ -98,7 +98,9 @@ enum err verify_sizes(const char *dir, const struct manifest *manifest, struct e
         const struct manifest_file *file = &manifest->files[i];
         char *path = path_join(dir, "%.*s", SLICE_ARG(file->path));
         uint64_t size = 0;
-        enum err rc = file_size(path, &size, msg);
+        enum err rc = file_exists(path)
+                          ? file_size(path, &size, msg)
+                          : err_set(msg, ERR_CORRUPT, "%s: the file is missing", path);
 
         if (rc == ERR_NONE && size != file->size_bytes) {
             rc = err_set(msg, ERR_CORRUPT, "%s: %" PRIu64 " bytes, the manifest says %" PRIu64,

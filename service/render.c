@@ -13,12 +13,32 @@ struct compiler {
     struct buffer literal; /* since the last value */
 };
 
+/*
+ * Literals are short, and copied LITERAL_STEP bytes at a time, without a call: they are padded to
+ * that, and what is copied too much is overwritten by what follows.
+ */
+enum { LITERAL_STEP = 16 };
+
+_Static_assert((int)LITERAL_STEP <= (int)SCALAR_JSON_MAX,
+               "what is reserved for a value has room for a step");
+
+static struct slice pad_literal(struct arena *arena, struct slice text)
+{
+    size_t size = (text.len + LITERAL_STEP - 1) / LITERAL_STEP * LITERAL_STEP;
+    char *copy = arena_calloc(arena, 1, size);
+
+    if (text.len > 0) {
+        memcpy(copy, text.ptr, text.len);
+    }
+    return slice_of(copy, text.len);
+}
+
 static struct step *add_step(struct compiler *compiler, enum step_kind kind)
 {
     struct step *step = &compiler->program->steps[compiler->program->count++];
 
     *step = (struct step){.kind = kind};
-    step->literal = arena_copy(compiler->arena, buffer_slice(&compiler->literal));
+    step->literal = pad_literal(compiler->arena, buffer_slice(&compiler->literal));
     buffer_clear(&compiler->literal);
     return step;
 }
@@ -115,6 +135,14 @@ static void append_slice(char **p, struct slice text)
     *p += text.len;
 }
 
+static void append_literal(char **p, struct slice literal)
+{
+    for (size_t at = 0; at < literal.len; at += LITERAL_STEP) {
+        memcpy(*p + at, literal.ptr + at, LITERAL_STEP);
+    }
+    *p += literal.len;
+}
+
 /*
  * A field with the literal before it. An absent text takes back the opening quote, which its
  * literal ends with.
@@ -142,7 +170,7 @@ static enum err run_field(const struct step *step, const struct view *view, stru
     if (p == NULL) {
         return ERR_NONE; /* noticed once, at the end */
     }
-    append_slice(&p, step->literal);
+    append_literal(&p, step->literal);
     if (result == VECTOR_NULL) {
         p -= step->kind == STEP_TEXT;
         append_slice(&p, step->absent);

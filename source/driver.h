@@ -50,5 +50,10 @@ struct source_load {
 };
 
 extern const struct source_operations source_sqlite_operations;
+extern const struct source_operations source_postgres_operations;
+
+/* For load_row: the refusal of a record whose primary key is there already; returns ERR_INPUT. */
+enum err source_key_taken(const struct table *table, const struct value *values,
+                          struct errmsg *msg);
 
 #endif

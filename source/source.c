@@ -10,6 +10,8 @@ static const struct scheme {
     const char *example;
 } schemes[] = {
     {"sqlite:", &source_sqlite_operations, "sqlite:FILE"},
+    {"postgres:", &source_postgres_operations, "postgres://USER@HOST/DATABASE"},
+    {"postgresql:", &source_postgres_operations, "postgresql://USER@HOST/DATABASE"},
 };
 
 enum { SCHEME_COUNT = sizeof schemes / sizeof schemes[0] };
@@ -39,8 +41,8 @@ enum err source_open(const char *url, enum source_mode mode, struct source **out
     const char *place;
 
     if (scheme == NULL) {
-        return err_set(msg, ERR_USAGE, "a source is written as %s, not as \"%.*s%s\"",
-                       schemes[0].example, scheme_len(url), url,
+        return err_set(msg, ERR_USAGE, "a source is written as %s or %s, not as \"%.*s%s\"",
+                       schemes[0].example, schemes[1].example, scheme_len(url), url,
                        strchr(url, ':') == NULL ? "" : ":...");
     }
     place = url + strlen(scheme->prefix);
@@ -129,4 +131,21 @@ void source_load_abandon(struct source_load *load)
 enum err source_settle(struct source *source, struct errmsg *msg)
 {
     return source->operations->settle(source, msg);
+}
+
+enum err source_key_taken(const struct table *table, const struct value *values, struct errmsg *msg)
+{
+    const struct value *key = &values[table->primary_key];
+    struct slice name = table->columns[table->primary_key].name;
+
+    switch (key->type) {
+    case VALUE_INTEGER:
+        return err_set(msg, ERR_INPUT, "%.*s %lld is there already", SLICE_ARG(name),
+                       (long long)key->integer);
+    case VALUE_REAL:
+        return err_set(msg, ERR_INPUT, "%.*s %.17g is there already", SLICE_ARG(name), key->real);
+    default:
+        return err_set(msg, ERR_INPUT, "%.*s \"%.*s\" is there already", SLICE_ARG(name),
+                       key->text.len > 80 ? 80 : (int)key->text.len, key->text.ptr);
+    }
 }

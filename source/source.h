@@ -6,6 +6,8 @@
  * Several streams may be open at once.
  *
  * URLs: sqlite:FILE
+ *       postgres://USER@HOST:PORT/DATABASE?OPTIONS, or postgresql:, or postgres: and what libpq calls
+ *       a connection string: "postgres:service=shop"
  *
  * Thread-safety: a source and its streams belong to one thread.
  * Errors: ERR_SOURCE with the text of the database; ERR_USAGE for a URL it does not know.

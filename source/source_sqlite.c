@@ -6,11 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/arena.h"
 #include "base/file.h"
 
-enum { BUSY_TIMEOUT_MS = 5000 };
+enum { BUSY_TIMEOUT_MS = 5000, TICKS_MOST = 20, TICK_MS = 1 };
 
 enum err sqlite_error(const struct source_sqlite *source, const char *sql, struct errmsg *msg)
 {
@@ -96,10 +97,11 @@ static int64_t nanoseconds(const struct timespec *time)
 /*
  * Size and change time of the database and its write-ahead log. A reader leaves an empty log behind
  * where there was none, so empty and missing are one. A checkpoint changes the position without
- * changing data, which costs a needless look and nothing more. Two commits of one size within one
- * tick of the file system's clock (some ms) are told apart only when the second comes later.
+ * changing data, which costs a needless look and nothing more. *CHANGED_NS is the later of the two
+ * times.
  */
-static enum err probe(const struct source_sqlite *source, char *text, struct errmsg *msg)
+static enum err look(const struct source_sqlite *source, char *text, int64_t *changed_ns,
+                     struct errmsg *msg)
 {
     size_t log_path_size = strlen(source->path) + sizeof "-wal";
     char *log_path = memory_alloc(log_path_size);
@@ -118,7 +120,34 @@ static enum err probe(const struct source_sqlite *source, char *text, struct err
     snprintf(text, SQLITE_POSITION_MAX, "%" PRId64 ".%" PRId64 ".%" PRId64 ".%" PRId64,
              (int64_t)database.st_size, nanoseconds(&database.st_mtim), (int64_t)log.st_size,
              nanoseconds(&log.st_mtim));
+    *changed_ns = nanoseconds(&database.st_mtim);
+    if (*changed_ns < nanoseconds(&log.st_mtim)) {
+        *changed_ns = nanoseconds(&log.st_mtim);
+    }
     return ERR_NONE;
+}
+
+/*
+ * A second commit of the same size within the same tick of the clock that files are stamped with (some
+ * ms) would leave the position as it is, and nobody would ever build it. So a file that was changed in
+ * this very tick is looked at again in the next one.
+ */
+static enum err probe(const struct source_sqlite *source, char *text, struct errmsg *msg)
+{
+    static const struct timespec tick = {.tv_nsec = TICK_MS * 1000000};
+
+    for (unsigned i = 0;; i++) {
+        int64_t changed_ns;
+        struct timespec now; /* before the look: what is written after it has a later time */
+        enum err rc;
+
+        clock_gettime(CLOCK_REALTIME_COARSE, &now);
+        rc = look(source, text, &changed_ns, msg);
+        if (rc != ERR_NONE || changed_ns < nanoseconds(&now) || i == TICKS_MOST) {
+            return rc;
+        }
+        nanosleep(&tick, NULL);
+    }
 }
 
 static enum err position_sqlite(struct source *base, struct buffer *out, struct errmsg *msg)

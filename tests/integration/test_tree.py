@@ -28,7 +28,7 @@ LIBRARIES = {
     "llhttp.h": {"service"},
     "yaml.h": {"definition"},
     "jansson.h": {"replica"},
-    "xxhash.h": {"replica", "builder"},
+    "xxhash.h": {"source", "replica", "builder"},
 }
 
 LINES_MAX = 500

@@ -12,11 +12,19 @@ static void a_url_of_another_kind_is_a_usage_error(void **state)
         const char *url;
         const char *message;
     } cases[] = {
-        {"", "a source is written as sqlite:FILE, not as \"\""},
-        {"a.db", "a source is written as sqlite:FILE, not as \"a.db\""},
-        {"mysql://me:secret@host/", "a source is written as sqlite:FILE, not as \"mysql:...\""},
-        {"SQLITE:a", "a source is written as sqlite:FILE, not as \"SQLITE:...\""},
+        {"", "a source is written as sqlite:FILE or "
+             "postgres://USER@HOST/DATABASE, not as \"\""},
+        {"a.db", "a source is written as sqlite:FILE or "
+                 "postgres://USER@HOST/DATABASE, not as \"a.db\""},
+        {"mysql://me:secret@host/", "a source is written as sqlite:FILE or "
+                                    "postgres://USER@HOST/DATABASE, not as \"mysql:...\""},
+        {"SQLITE:a", "a source is written as sqlite:FILE or "
+                     "postgres://USER@HOST/DATABASE, not as \"SQLITE:...\""},
         {"sqlite:", "the source \"sqlite:\" names nothing; write sqlite:FILE"},
+        {"postgres:", "the source \"postgres:\" names nothing; write "
+                      "postgres://USER@HOST/DATABASE"},
+        {"postgresql:", "the source \"postgresql:\" names nothing; write "
+                        "postgresql://USER@HOST/DATABASE"},
     };
     struct source *source = NULL;
     struct errmsg msg;

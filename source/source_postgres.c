@@ -1,0 +1,164 @@
+#include "source/source_postgres.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+
+enum { NAMES_MAX = 1 << 20 /* bytes of the names of all tables loaded */ };
+
+/* ---- opening ---- */
+
+static void close_postgres(struct source *base)
+{
+    struct source_postgres *source = (struct source_postgres *)base;
+
+    for (unsigned i = 0; i < source->idle_count; i++) {
+        PQfinish(source->idle[i]);
+    }
+    PQfinish(source->main);
+    PQconninfoFree(source->options);
+    buffer_free(&source->loaded);
+    free(source->label);
+    free(source);
+}
+
+static enum err open_postgres(const char *place, enum source_mode mode, struct source **out,
+                              struct errmsg *msg)
+{
+    struct source_postgres *source = memory_calloc(1, sizeof *source);
+    enum err rc;
+
+    source->base.operations = &source_postgres_operations;
+    source->mode = mode;
+    buffer_init(&source->loaded, NAMES_MAX);
+    rc = postgres_read_place(source, place, msg);
+    if (rc == ERR_NONE) {
+        rc = postgres_connect(source, &source->main, msg);
+    }
+    if (rc != ERR_NONE) {
+        close_postgres(&source->base);
+        return rc;
+    }
+    *out = &source->base;
+    return ERR_NONE;
+}
+
+/* ---- snapshot and position ---- */
+
+/*
+ * Which transactions had ended, as seen from this snapshot. Only transactions that write have a
+ * number, so the text stays the same while nobody writes, and any commit, in any database of the
+ * cluster, changes it. On a standby the snapshot does not list what runs on the primary; there the
+ * place of replay stands behind it, which moves more often than data change. The database's own
+ * number and the cluster's keep the positions of two sources apart.
+ */
+static const char position_sql[] =
+    "SELECT s.system_identifier::text || '.' || d.oid::text || '.' ||"
+    " pg_catalog.pg_current_snapshot()::text || CASE WHEN pg_catalog.pg_is_in_recovery()"
+    " THEN '@' || pg_catalog.pg_last_wal_replay_lsn()::text ELSE '' END"
+    " FROM pg_catalog.pg_control_system() AS s, pg_catalog.pg_database AS d"
+    " WHERE d.datname = pg_catalog.current_database()";
+
+static enum err position_postgres(struct source *base, struct buffer *out, struct errmsg *msg)
+{
+    struct source_postgres *source = (struct source_postgres *)base;
+
+    return postgres_ask(source, source->main, position_sql, out, msg);
+}
+
+static void end_postgres(struct source *base)
+{
+    struct source_postgres *source = (struct source_postgres *)base;
+
+    if (source->in_snapshot) {
+        PQclear(PQexec(source->main, "ROLLBACK"));
+        source->in_snapshot = false;
+        postgres_end_idle(source);
+    }
+}
+
+static enum err export_snapshot(struct source_postgres *source, struct errmsg *msg)
+{
+    struct buffer name;
+    enum err rc;
+
+    buffer_init(&name, POSTGRES_SNAPSHOT_MAX - 1);
+    rc = postgres_ask(source, source->main, "SELECT pg_catalog.pg_export_snapshot()", &name, msg);
+    if (rc == ERR_NONE &&
+        (name.len == 0 || strspn(buffer_str(&name), "0123456789ABCDEF-") != name.len)) {
+        rc = err_set(msg, ERR_SOURCE, "%s: \"%s\" is no name of a snapshot", source->label,
+                     buffer_str(&name));
+    }
+    if (rc == ERR_NONE) {
+        memcpy(source->snapshot, buffer_str(&name), name.len + 1);
+    }
+    buffer_free(&name);
+    return rc;
+}
+
+static enum err begin_postgres(struct source *base, struct errmsg *msg)
+{
+    struct source_postgres *source = (struct source_postgres *)base;
+    enum err rc;
+
+    assert(!source->in_snapshot);
+    rc =
+        postgres_run(source, source->main, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", msg);
+    if (rc != ERR_NONE) {
+        return rc;
+    }
+    source->in_snapshot = true;
+    rc = export_snapshot(source, msg);
+    if (rc != ERR_NONE) {
+        end_postgres(base);
+    }
+    return rc;
+}
+
+static enum err has_table(struct source *base, struct slice table, bool *out, struct errmsg *msg)
+{
+    static const char sql[] = "SELECT 1 FROM pg_catalog.pg_class WHERE relkind IN ('r', 'v', 'm', "
+                              "'p', 'f') AND oid = to_regclass(quote_ident($1))";
+    struct source_postgres *source = (struct source_postgres *)base;
+    struct buffer name;
+    const char *parameter;
+    PGresult *result;
+    enum err rc = ERR_NONE;
+
+    buffer_init(&name, POSTGRES_SQL_MAX);
+    buffer_append_slice(&name, table);
+    parameter = buffer_str(&name);
+    result = PQexecParams(source->main, sql, 1, NULL, &parameter, NULL, NULL, 0);
+    if (PQresultStatus(result) == PGRES_TUPLES_OK) {
+        *out = PQntuples(result) > 0;
+    } else {
+        rc = postgres_error(source, source->main, result, sql, msg);
+    }
+    PQclear(result);
+    buffer_free(&name);
+    return rc;
+}
+
+const struct source_operations source_postgres_operations = {
+    .dialect =
+        {
+            .text_order = " COLLATE \"C\"",
+            .nulls_ascending = " NULLS FIRST",
+            .nulls_descending = " NULLS LAST",
+        },
+    .open = open_postgres,
+    .close = close_postgres,
+    .begin = begin_postgres,
+    .end = end_postgres,
+    .position = position_postgres,
+    .has_table = has_table,
+    .query = postgres_query,
+    .rows_next = postgres_rows_next,
+    .rows_close = postgres_rows_close,
+    .load_begin = postgres_load_begin,
+    .load_row = postgres_load_row,
+    .load_finish = postgres_load_finish,
+    .load_abandon = postgres_load_abandon,
+    .settle = postgres_settle,
+};

@@ -1,0 +1,104 @@
+#include "source/source_postgres.h"
+
+void postgres_one_line(struct buffer *out, const char *text)
+{
+    bool is_blank = false;
+
+    buffer_clear(out);
+    for (; *text != '\0'; text++) {
+        if (*text == '\n' || *text == '\t' || *text == ' ') {
+            is_blank = true;
+            continue;
+        }
+        if (is_blank && out->len > 0) {
+            buffer_append_byte(out, ' ');
+        }
+        is_blank = false;
+        buffer_append_byte(out, *text);
+    }
+}
+
+void postgres_without_quoted(struct buffer *out, const char *text)
+{
+    struct buffer line;
+    const char *p;
+
+    buffer_init(&line, out->max);
+    postgres_one_line(&line, text);
+    buffer_clear(out);
+    p = buffer_str(&line);
+    while (*p != '\0') {
+        const char *end = *p == '"' ? strchr(p + 1, '"') : NULL;
+
+        if (end == NULL) {
+            buffer_append_byte(out, *p++);
+        } else if (strncmp(p, "\"=\"", 3) == 0) {
+            buffer_append(out, p, 3);
+            p = end + 1;
+        } else {
+            buffer_append_str(out, "\"...\"");
+            p = end + 1;
+        }
+    }
+    buffer_free(&line);
+}
+
+/* What helps, by SQLSTATE. */
+static const struct advice {
+    const char *state;
+    const char *text;
+} advices[] = {
+    {"42P01", "; `vitrine import` makes the tables of a definition"},
+    {"42501", "; docs/operations.md has the grants that are needed"},
+    {"57014", "; a longer one can be set for the role: ALTER ROLE ... SET statement_timeout"},
+    {"55P03", "; somebody holds the table; ALTER ROLE ... SET lock_timeout waits longer"},
+};
+
+static const char *advice_for(const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+    for (unsigned i = 0; state != NULL && i < sizeof advices / sizeof advices[0]; i++) {
+        if (strcmp(state, advices[i].state) == 0) {
+            return advices[i].text;
+        }
+    }
+    return "";
+}
+
+static void append_field(struct buffer *text, const PGresult *result, int field)
+{
+    const char *value = PQresultErrorField(result, field);
+
+    if (value != NULL) {
+        buffer_printf(text, "%s%s", text->len == 0 ? "" : "; ", value);
+    }
+}
+
+enum err postgres_error(const struct source_postgres *source, PGconn *conn, const PGresult *result,
+                        const char *sql, struct errmsg *msg)
+{
+    struct buffer text;
+    struct buffer line;
+    struct buffer shown;
+
+    buffer_init(&text, sizeof msg->text);
+    buffer_init(&line, sizeof msg->text);
+    buffer_init(&shown, POSTGRES_SQL_MAX);
+    append_field(&text, result, PG_DIAG_MESSAGE_PRIMARY);
+    append_field(&text, result, PG_DIAG_MESSAGE_DETAIL);
+    append_field(&text, result, PG_DIAG_MESSAGE_HINT);
+    if (text.len == 0) {
+        buffer_append_str(&text, PQerrorMessage(conn));
+    }
+    postgres_one_line(&line, buffer_str(&text));
+    postgres_one_line(&shown, sql);
+    err_set(msg, ERR_SOURCE, "%s: %s%s (in: %.*s%s)", source->label,
+            line.len == 0 ? "the connection is lost" : buffer_str(&line), advice_for(result),
+            POSTGRES_STATEMENT_SHOWN, buffer_str(&shown),
+            shown.len > POSTGRES_STATEMENT_SHOWN ? "..." : "");
+    buffer_free(&text);
+    buffer_free(&line);
+    buffer_free(&shown);
+    return ERR_SOURCE;
+}
