@@ -12,7 +12,6 @@
 
 enum {
     PAGE = FORMAT_PAGE_SIZE,
-    FILE_HEADER_SIZE = 100,
     DEPTH_MAX = 20, /* as in SQLite; a longer way down goes in circles */
     INTERIOR = 0x05,
     INTERIOR_HEADER = 12,
@@ -20,7 +19,8 @@ enum {
     LEAF_HEADER = 8,
     LOCAL_MAX = PAGE - 35, /* a longer payload goes on in overflow pages */
     VARINT_MAX = 9,
-    CELL_MIN = 5, /* a child and a varint */
+    INTERIOR_CELL_MIN = 5,                /* a child and a varint */
+    LEAF_CELL_MIN = 2 + BLOB_HEADER_SIZE, /* two varints, and a row as open_row takes it */
 };
 
 static uint32_t load_u16be(const uint8_t *p)
@@ -130,11 +130,15 @@ static uint32_t cell_count(const uint8_t *page, uint32_t header)
     return count <= (PAGE - header) / 2 ? count : 0;
 }
 
-/* Where cell INDEX begins; false when the page ends before its first CELL_MIN bytes do. */
-static inline bool cell_at(const uint8_t *page, uint32_t header, uint32_t index, uint32_t *at)
+/*
+ * Where cell INDEX begins, behind a header of HEADER bytes; false when the page ends before the
+ * LEAST bytes that it must have.
+ */
+static inline bool cell_at(const uint8_t *page, uint32_t header, uint32_t index, uint32_t least,
+                           uint32_t *at)
 {
     *at = load_u16be(page + header + 2 * index);
-    return *at <= PAGE - CELL_MIN;
+    return *at <= PAGE - least;
 }
 
 /* The child of an interior page below which ID is; 0 when the page is damaged. */
@@ -150,7 +154,7 @@ static uint32_t child_for(const uint8_t *page, int64_t id)
         uint32_t at;
         uint32_t key_at;
 
-        if (!cell_at(page, INTERIOR_HEADER, middle, &at)) {
+        if (!cell_at(page, INTERIOR_HEADER, middle, INTERIOR_CELL_MIN, &at)) {
             return 0;
         }
         key_at = at + 4;
@@ -204,7 +208,7 @@ static enum tree_result find_in_leaf(const uint8_t *page, int64_t id, struct sli
         int64_t key;
         uint32_t at;
 
-        if (!cell_at(page, LEAF_HEADER, middle, &at)) {
+        if (!cell_at(page, LEAF_HEADER, middle, LEAF_CELL_MIN, &at)) {
             return TREE_UNSURE;
         }
         size = take_varint(page, &at);

@@ -70,6 +70,7 @@ enum err reader_open(struct release *release, struct reader **out, struct errmsg
     enum err rc = ERR_NONE;
 
     reader->release = release_hold(release);
+    arena_init(&reader->chunk_arena, 65536);
     reader->collections = memory_calloc(definition->collection_count, sizeof *reader->collections);
     for (unsigned i = 0; rc == ERR_NONE && i < definition->collection_count; i++) {
         fill_files(reader, i, &reader->collections[i]);
@@ -107,6 +108,7 @@ void reader_close(struct reader *reader)
         free(files->listings);
     }
     free(reader->collections);
+    arena_free(&reader->chunk_arena);
     release_drop(reader->release);
     free(reader);
 }

@@ -20,6 +20,8 @@ struct reader {
     struct release *release;
     struct collection_files *collections;
     struct reader_counts counts;
+    struct arena chunk_arena;       /* the chunk of a large group that was entered last */
+    const struct rows *chunk_owner; /* whose it is; another page must enter its chunk again */
 };
 
 /* A blob whose narrow part, at least, has been read. */
@@ -35,7 +37,8 @@ enum err stored_damaged(const struct partition *partition, enum partition_table 
 
 /*
  * Finds row ID of TABLE: all of it in the mapped file when it fits its page; otherwise header and
- * narrow part are read into ARENA, and the rest as well when the blob is small. *FOUND is false when there is no such row.
+ * narrow part are read into ARENA, and the rest as well when the blob is small. *FOUND is false
+ * when there is no such row.
  */
 MUST_CHECK enum err stored_read(struct reader *reader, struct partition *partition,
                                 enum partition_table table, int64_t id, struct arena *arena,

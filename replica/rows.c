@@ -58,6 +58,15 @@ static enum err permute(struct rows *rows, uint64_t position, uint64_t *row, str
     return ERR_NONE;
 }
 
+/*
+ * Where the chunk and its texts live: those of a large group only until the next chunk is entered, so
+ * that a page of any size holds one chunk at a time.
+ */
+static struct arena *chunk_arena(const struct rows *rows)
+{
+    return rows->group->is_large ? &rows->group->reader->chunk_arena : rows->group->arena;
+}
+
 /* Makes rows->chunk the chunk that holds row number ROW of the group. */
 static enum err enter_chunk(struct rows *rows, uint64_t row, struct errmsg *msg)
 {
@@ -65,9 +74,11 @@ static enum err enter_chunk(struct rows *rows, uint64_t row, struct errmsg *msg)
     const struct collection *collections = group->reader->release->definition->collections;
     uint64_t number = row / CHUNK_ROWS;
     uint64_t expected = group->row_count - number * CHUNK_ROWS;
+    struct reader *reader = group->reader;
     enum err rc;
 
-    if (rows->has_chunk && rows->chunk_number == number) {
+    if (rows->has_chunk && rows->chunk_number == number &&
+        (!group->is_large || reader->chunk_owner == rows)) {
         return ERR_NONE;
     }
     rows->chunk_number = number;
@@ -77,11 +88,12 @@ static enum err enter_chunk(struct rows *rows, uint64_t row, struct errmsg *msg)
         rows->chunk = group->chunk;
         return ERR_NONE;
     }
-    rc = stored_open(group->reader, group->partition, TABLE_CHUNKS,
-                     (int64_t)(group->first_chunk + number), BLOB_ROWS,
-                     group->collection->vector_count,
-                     group->reader->collections[group->collection - collections].is_text,
-                     group->arena, &rows->chunk, msg);
+    arena_reset(&reader->chunk_arena);
+    reader->chunk_owner = rows;
+    rc = stored_open(reader, group->partition, TABLE_CHUNKS, (int64_t)(group->first_chunk + number),
+                     BLOB_ROWS, group->collection->vector_count,
+                     reader->collections[group->collection - collections].is_text,
+                     chunk_arena(rows), &rows->chunk, msg);
     if (rc == ERR_NONE &&
         rows->chunk.row_count != (expected < CHUNK_ROWS ? expected : CHUNK_ROWS)) {
         rc = stored_damaged(group->partition, TABLE_CHUNKS, rows->chunk.id, msg);
@@ -117,9 +129,9 @@ static enum err enter_text(struct rows *rows, uint32_t row, struct errmsg *msg)
         return ERR_NONE;
     }
     if (chunk->packed.len > 0) {
-        return needs_text(rows)
-                   ? stored_unpack_text(group->reader, group->partition, chunk, group->arena, msg)
-                   : ERR_NONE;
+        return needs_text(rows) ? stored_unpack_text(group->reader, group->partition, chunk,
+                                                     chunk_arena(rows), msg)
+                                : ERR_NONE;
     }
     if (rows->order == 0) {
         last = wanted < chunk->row_count - row ? row + (uint32_t)wanted - 1 : chunk->row_count - 1;
@@ -133,8 +145,8 @@ static enum err enter_text(struct rows *rows, uint32_t row, struct errmsg *msg)
         if ((rows->vectors >> i & 1) == 0 || chunk->vectors[i].text_size == 0) {
             continue;
         }
-        rc = stored_load_text(group->reader, group->partition, chunk, i, first, last, group->arena,
-                              msg);
+        rc = stored_load_text(group->reader, group->partition, chunk, i, first, last,
+                              chunk_arena(rows), msg);
         if (rc != ERR_NONE) {
             return rc;
         }

@@ -95,23 +95,17 @@ struct slice url_decode(struct slice text, enum url_kind kind, struct arena *are
 
 bool url_parameter(struct slice query, struct slice name, struct arena *arena, struct slice *out)
 {
-    bool is_plain = !needs_decoding(query, URL_QUERY);
-
     while (query.len > 0) {
         struct slice rest;
         struct slice value;
         struct slice pair = cut_before(query, '&', &rest);
-        struct slice pair_name;
+        struct slice pair_name = cut_before(pair, '=', &value);
 
-        query = rest;
-        if (is_plain && (pair.len < name.len || memcmp(pair.ptr, name.ptr, name.len) != 0)) {
-            continue; /* most are another parameter, and seen to be one at a glance */
-        }
-        pair_name = cut_before(pair, '=', &value);
         if (slice_equal(url_decode(pair_name, URL_QUERY, arena), name)) {
             *out = url_decode(value, URL_QUERY, arena);
             return true;
         }
+        query = rest;
     }
     return false;
 }

@@ -26,7 +26,7 @@ struct source_postgres {
     struct source base;
     enum source_mode mode;
     PQconninfoOption *options; /* the URL, read */
-    PGconn *main;              /* holds the snapshot, loads, answers small questions */
+    PGconn *main;              /* holds the snapshot, loads, is asked for small things */
     char *label;               /* "postgres shop": what messages call it; never the password */
     bool in_snapshot;
     char snapshot[POSTGRES_SNAPSHOT_MAX];
@@ -86,6 +86,10 @@ MUST_CHECK enum err postgres_ask(const struct source_postgres *source, PGconn *c
  */
 MUST_CHECK enum err postgres_inline(const char *sql, const char *const *literals, unsigned count,
                                     struct buffer *out, struct errmsg *msg);
+
+/* The same with the literals made from PARAMETERS. */
+MUST_CHECK enum err postgres_bind(PGconn *conn, const char *sql, const struct value *parameters,
+                                  unsigned count, struct buffer *out, struct errmsg *msg);
 
 void postgres_append_name(struct buffer *sql, struct slice name);
 /* Drops what is there and creates the table, as yet without its primary key. */

@@ -23,6 +23,13 @@ static void set_integer(struct value *out, int64_t integer)
     out->integer = integer;
 }
 
+/* SQLite has no -0; neither has a release, whatever it is built from. */
+static void set_real(struct value *out, double real)
+{
+    out->type = VALUE_REAL;
+    out->real = real == 0 ? 0 : real;
+}
+
 static void set_text(struct value *out, struct slice text)
 {
     out->type = VALUE_TEXT;
@@ -82,22 +89,22 @@ static const char *decode_float4(struct slice bytes, struct arena *arena, struct
     }
     bits = load_u32be(bytes.ptr);
     memcpy(&real, &bits, sizeof real);
-    out->type = VALUE_REAL;
-    out->real = (double)real;
+    set_real(out, (double)real);
     return NULL;
 }
 
 static const char *decode_float8(struct slice bytes, struct arena *arena, struct value *out)
 {
     uint64_t bits;
+    double real;
 
     (void)arena;
     if (bytes.len != 8) {
         return wrong_size;
     }
     bits = load_u64be(bytes.ptr);
-    memcpy(&out->real, &bits, sizeof bits);
-    out->type = VALUE_REAL;
+    memcpy(&real, &bits, sizeof real);
+    set_real(out, real);
     return NULL;
 }
 

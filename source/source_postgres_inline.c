@@ -1,6 +1,11 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/number.h"
 #include "source/source_postgres.h"
 
-#include "base/number.h"
+/* ---- where parameters are ---- */
 
 static bool is_digit(char c)
 {
@@ -133,4 +138,77 @@ enum err postgres_inline(const char *sql, const char *const *literals, unsigned 
         p = end;
     }
     return ERR_NONE;
+}
+
+/* ---- what they become ---- */
+
+/* A quoted literal; the caller passes it to PQfreemem. NULL when libpq refuses it. */
+static char *quote_value(PGconn *conn, const struct value *value)
+{
+    char number[NUMBER_TEXT_MAX + 1];
+
+    switch (value->type) {
+    case VALUE_INTEGER:
+        return PQescapeLiteral(conn, number, write_integer(number, value->integer));
+    case VALUE_REAL:
+        return PQescapeLiteral(conn, number,
+                               (size_t)snprintf(number, sizeof number, "%.17g", value->real));
+    default:
+        return PQescapeLiteral(conn, value->text.len == 0 ? "" : value->text.ptr, value->text.len);
+    }
+}
+
+/* A literal alone takes whatever type its place asks for; numbers bring theirs along. */
+static const char *const casts[] = {
+    [VALUE_NULL] = "",
+    [VALUE_INTEGER] = "::bigint",
+    [VALUE_REAL] = "::double precision",
+    [VALUE_TEXT] = "",
+};
+
+static enum err append_value(PGconn *conn, const struct value *value, struct buffer *out,
+                             struct errmsg *msg)
+{
+    char *quoted;
+
+    if (value->type == VALUE_NULL) {
+        buffer_append_str(out, "NULL");
+        return ERR_NONE;
+    }
+    if (value->type == VALUE_TEXT && value->text.len > 0 &&
+        memchr(value->text.ptr, '\0', value->text.len) != NULL) {
+        return err_set(msg, ERR_SOURCE, "a parameter holds a NUL byte, which PostgreSQL has not");
+    }
+    quoted = quote_value(conn, value);
+    if (quoted == NULL) {
+        return err_set(msg, ERR_SOURCE, "a parameter is no text in UTF-8");
+    }
+    buffer_printf(out, "(%s%s)", quoted, casts[value->type]);
+    PQfreemem(quoted);
+    return ERR_NONE;
+}
+
+enum err postgres_bind(PGconn *conn, const char *sql, const struct value *parameters,
+                       unsigned count, struct buffer *out, struct errmsg *msg)
+{
+    struct buffer *texts = memory_calloc(count, sizeof *texts);
+    const char **literals = memory_calloc(count, sizeof *literals);
+    enum err rc = ERR_NONE;
+
+    for (unsigned i = 0; i < count; i++) {
+        buffer_init(&texts[i], SIZE_MAX / 2);
+        if (rc == ERR_NONE) {
+            rc = append_value(conn, &parameters[i], &texts[i], msg);
+        }
+        literals[i] = buffer_str(&texts[i]);
+    }
+    if (rc == ERR_NONE) {
+        rc = postgres_inline(sql, literals, count, out, msg);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        buffer_free(&texts[i]);
+    }
+    free(texts);
+    free(literals);
+    return rc;
 }

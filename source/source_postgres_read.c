@@ -1,12 +1,9 @@
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/arena.h"
 #include "base/interrupt.h"
-#include "base/number.h"
 #include "source/source_postgres.h"
 #include "source/source_postgres_bytes.h"
 #include "source/source_postgres_decode.h"
@@ -79,93 +76,21 @@ static enum err damaged(const struct rows_postgres *rows, struct errmsg *msg)
                    rows->source->label, POSTGRES_STATEMENT_SHOWN, rows->sql);
 }
 
-/* ---- parameters ---- */
-
-/* On the heap of libpq, so that all are freed alike; a type where the literal alone has none. */
-static char *literal_of(PGconn *conn, const struct value *value)
-{
-    char number[NUMBER_TEXT_MAX + 1];
-    const char *text = number;
-    size_t len = 0;
-
-    switch (value->type) {
-    case VALUE_INTEGER:
-        len = write_integer(number, value->integer);
-        break;
-    case VALUE_REAL:
-        len = (size_t)snprintf(number, sizeof number, "%.17g", value->real);
-        break;
-    case VALUE_TEXT:
-        text = value->text.ptr;
-        len = value->text.len;
-        break;
-    default:
-        text = "";
-    }
-    return PQescapeLiteral(conn, text, len);
-}
-
-static const char *const casts[] = {
-    [VALUE_NULL] = "",
-    [VALUE_INTEGER] = "::bigint",
-    [VALUE_REAL] = "::double precision",
-    [VALUE_TEXT] = "",
-};
-
-static enum err write_literal(const struct rows_postgres *rows, const struct value *value,
-                              struct buffer *out, struct errmsg *msg)
-{
-    char *literal;
-
-    if (value->type == VALUE_NULL) {
-        buffer_append_str(out, "NULL");
-        return ERR_NONE;
-    }
-    if (value->type == VALUE_TEXT && memchr(value->text.ptr, '\0', value->text.len) != NULL) {
-        return err_set(msg, ERR_SOURCE, "%s: a parameter holds a NUL byte (in: %.*s)",
-                       rows->source->label, POSTGRES_STATEMENT_SHOWN, rows->sql);
-    }
-    literal = literal_of(rows->conn, value);
-    if (literal == NULL) {
-        return refuse(rows, NULL, msg);
-    }
-    buffer_printf(out, "(%s%s)", literal, casts[value->type]);
-    PQfreemem(literal);
-    return ERR_NONE;
-}
-
-/* COPY takes no parameters: they become literals of the statement. */
-static enum err write_parameters(struct rows_postgres *rows, const char *sql,
-                                 const struct value *parameters, unsigned count, struct errmsg *msg)
-{
-    struct buffer *texts = memory_calloc(count, sizeof *texts);
-    const char **literals = memory_calloc(count, sizeof *literals);
-    struct buffer out;
-    enum err rc = ERR_NONE;
-
-    buffer_init(&out, SIZE_MAX / 2);
-    for (unsigned i = 0; rc == ERR_NONE && i < count; i++) {
-        buffer_init(&texts[i], SIZE_MAX / 2);
-        rc = write_literal(rows, &parameters[i], &texts[i], msg);
-        literals[i] = buffer_str(&texts[i]);
-    }
-    if (rc == ERR_NONE) {
-        rc = postgres_inline(sql, literals, count, &out, msg);
-    }
-    if (rc == ERR_NONE) {
-        free(rows->sql);
-        rows->sql = memory_copy_str(buffer_str(&out));
-    }
-    for (unsigned i = 0; i < count; i++) {
-        buffer_free(&texts[i]);
-    }
-    buffer_free(&out);
-    free(texts);
-    free(literals);
-    return rc;
-}
-
 /* ---- opening ---- */
+
+/* Waits for the server, which may be sorting or waiting for a lock, without being deaf to signals. */
+static enum err wait_for_more(struct rows_postgres *rows, struct errmsg *msg)
+{
+    struct pollfd socket = {.fd = PQsocket(rows->conn), .events = POLLIN};
+
+    if (interrupt_requested()) {
+        return err_set(msg, ERR_INTERRUPTED, "interrupted");
+    }
+    if (poll(&socket, 1, WAIT_MS) < 0 && errno != EINTR) {
+        return err_sys(msg, errno, "poll");
+    }
+    return PQconsumeInput(rows->conn) == 1 ? ERR_NONE : refuse(rows, NULL, msg);
+}
 
 static enum err refuse_type(const struct rows_postgres *rows, const PGresult *described, int column,
                             struct errmsg *msg)
@@ -213,23 +138,50 @@ static enum err take_columns(struct rows_postgres *rows, const PGresult *describ
     return ERR_NONE;
 }
 
+/* The one result of what was sent, which the caller clears; NULL when the connection is lost. */
+static enum err take_result(struct rows_postgres *rows, PGresult **out, struct errmsg *msg)
+{
+    PGresult *next;
+    enum err rc = ERR_NONE;
+
+    *out = NULL;
+    while (rc == ERR_NONE && PQisBusy(rows->conn)) {
+        rc = wait_for_more(rows, msg);
+    }
+    if (rc != ERR_NONE) {
+        return rc;
+    }
+    *out = PQgetResult(rows->conn);
+    if (PQresultStatus(*out) == PGRES_COPY_OUT) {
+        return ERR_NONE; /* what comes next are rows */
+    }
+    while ((next = PQgetResult(rows->conn)) != NULL) {
+        PQclear(next);
+    }
+    return ERR_NONE;
+}
+
 /* The types of the columns, which a COPY does not tell. */
 static enum err describe(struct rows_postgres *rows, struct errmsg *msg)
 {
-    PGresult *prepared = PQprepare(rows->conn, "", rows->sql, 0, NULL);
-    PGresult *described = NULL;
-    enum err rc;
+    PGresult *result = NULL;
+    enum err rc = ERR_NONE;
 
-    if (PQresultStatus(prepared) != PGRES_COMMAND_OK) {
-        rc = refuse(rows, prepared, msg);
-        goto out;
+    if (PQsendPrepare(rows->conn, "", rows->sql, 0, NULL) != 1) {
+        return refuse(rows, NULL, msg);
     }
-    described = PQdescribePrepared(rows->conn, "");
-    rc = PQresultStatus(described) == PGRES_COMMAND_OK ? take_columns(rows, described, msg)
-                                                       : refuse(rows, described, msg);
-out:
-    PQclear(prepared);
-    PQclear(described);
+    rc = take_result(rows, &result, msg);
+    if (rc == ERR_NONE && PQresultStatus(result) != PGRES_COMMAND_OK) {
+        rc = refuse(rows, result, msg);
+    }
+    PQclear(result);
+    if (rc != ERR_NONE) {
+        return rc;
+    }
+    result = PQdescribePrepared(rows->conn, "");
+    rc = PQresultStatus(result) == PGRES_COMMAND_OK ? take_columns(rows, result, msg)
+                                                    : refuse(rows, result, msg);
+    PQclear(result);
     return rc;
 }
 
@@ -237,17 +189,35 @@ out:
 static enum err start_copy(struct rows_postgres *rows, struct errmsg *msg)
 {
     struct buffer copy;
-    PGresult *result;
-    enum err rc = ERR_NONE;
+    PGresult *result = NULL;
+    enum err rc;
 
     buffer_init(&copy, SIZE_MAX / 2);
     buffer_printf(&copy, "COPY (%s\n) TO STDOUT (FORMAT binary)", rows->sql);
-    result = PQexec(rows->conn, buffer_str(&copy));
-    if (PQresultStatus(result) != PGRES_COPY_OUT) {
+    rc = PQsendQuery(rows->conn, buffer_str(&copy)) == 1 ? take_result(rows, &result, msg)
+                                                         : refuse(rows, NULL, msg);
+    if (rc == ERR_NONE && PQresultStatus(result) != PGRES_COPY_OUT) {
         rc = refuse(rows, result, msg);
     }
     PQclear(result);
     buffer_free(&copy);
+    return rc;
+}
+
+/* COPY takes no parameters: they become literals of the statement. */
+static enum err write_parameters(struct rows_postgres *rows, const struct value *parameters,
+                                 unsigned count, struct errmsg *msg)
+{
+    struct buffer sql;
+    enum err rc;
+
+    buffer_init(&sql, SIZE_MAX / 2);
+    rc = postgres_bind(rows->conn, rows->sql, parameters, count, &sql, msg);
+    if (rc == ERR_NONE) {
+        free(rows->sql);
+        rows->sql = memory_copy_str(buffer_str(&sql));
+    }
+    buffer_free(&sql);
     return rc;
 }
 
@@ -267,7 +237,7 @@ enum err postgres_query(struct source *base, const char *sql, const struct value
     arena_init(&rows->arena, ARENA_BLOCK);
     rc = postgres_borrow(rows->source, &rows->conn, msg);
     if (rc == ERR_NONE && parameter_count > 0) {
-        rc = write_parameters(rows, sql, parameters, parameter_count, msg);
+        rc = write_parameters(rows, parameters, parameter_count, msg);
     }
     if (rc == ERR_NONE) {
         rc = describe(rows, msg);
@@ -284,20 +254,6 @@ enum err postgres_query(struct source *base, const char *sql, const struct value
 }
 
 /* ---- messages ---- */
-
-/* Waits for the server, which may be sorting for minutes, without being deaf to signals. */
-static enum err wait_for_more(struct rows_postgres *rows, struct errmsg *msg)
-{
-    struct pollfd socket = {.fd = PQsocket(rows->conn), .events = POLLIN};
-
-    if (interrupt_requested()) {
-        return err_set(msg, ERR_INTERRUPTED, "interrupted");
-    }
-    if (poll(&socket, 1, WAIT_MS) < 0 && errno != EINTR) {
-        return err_sys(msg, errno, "poll");
-    }
-    return PQconsumeInput(rows->conn) == 1 ? ERR_NONE : refuse(rows, NULL, msg);
-}
 
 /* The next message; *SIZE is 0 at the end of the stream. */
 static enum err next_message(struct rows_postgres *rows, int *size, struct errmsg *msg)

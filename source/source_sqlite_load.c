@@ -164,28 +164,11 @@ enum err sqlite_load_begin(struct source *base, const struct table *table, struc
 static enum err refusal(const struct load_sqlite *load, const struct value *values, int result,
                         struct errmsg *msg)
 {
-    const struct table *table = load->table;
-    const struct value *key;
-    int len;
-    const char *name;
-
-    if (table->primary_key < 0 ||
+    if (load->table->primary_key < 0 ||
         (result != SQLITE_CONSTRAINT_PRIMARYKEY && result != SQLITE_CONSTRAINT_ROWID)) {
         return sqlite_error(load->source, sqlite3_sql(load->insert), msg);
     }
-    key = &values[table->primary_key];
-    name = table->columns[table->primary_key].name.ptr;
-    len = (int)table->columns[table->primary_key].name.len;
-    switch (key->type) {
-    case VALUE_INTEGER:
-        return err_set(msg, ERR_INPUT, "%.*s %lld is there already", len, name,
-                       (long long)key->integer);
-    case VALUE_REAL:
-        return err_set(msg, ERR_INPUT, "%.*s %.17g is there already", len, name, key->real);
-    default:
-        return err_set(msg, ERR_INPUT, "%.*s \"%.*s\" is there already", len, name,
-                       key->text.len > 80 ? 80 : (int)key->text.len, key->text.ptr);
-    }
+    return source_key_taken(load->table, values, msg);
 }
 
 enum err sqlite_load_row(struct source_load *base, const struct value *values, struct errmsg *msg)

@@ -402,13 +402,20 @@ class Building(support.TestCase):
         cluster.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                      "WHERE application_name = 'vitrine'", "postgres")
         self.assertEqual(process.wait(), 1)
-        self.assertIn("vitrine build: lent: postgres moves: terminating connection due to "
-                      "administrator command", process.stderr)
+        self.assertRegex(process.stderr, "vitrine build: lent: postgres moves: .*terminating "
+                         "connection due to administrator command")
         self.assertEqual(release_files(self.root), before)
         self.assert_nothing_left(["000001"])
         holder.run("COMMIT;")
         self.build()
         self.assertEqual(manifest(self.root)["release"], 2)
+
+    def test_an_interrupted_build_does_not_wait_for_a_lock(self):
+        process, _ = self.start_and_wait_for_lock()
+        process.send(signal.SIGTERM)
+        self.assertEqual(process.wait(5), 130)
+        support.wait_until(lambda: self.builders() == 0, 5, "the end of its sessions")
+        self.assert_nothing_left()
 
     def test_an_interrupted_build_cancels_its_statement(self):
         write(self.path("moves.yaml"), MOVES.replace("title FROM lent",
@@ -515,6 +522,20 @@ routes:
         self.assertIn("loans.csv: postgres loads: permission denied for schema public; "
                       "docs/operations.md has the grants that are needed (in: DROP TABLE IF EXISTS",
                       done.stderr)
+
+
+class Driver(support.TestCase):
+    """The driver below the program, where the build has its test."""
+
+    def test_its_own_test_passes_against_a_server(self):
+        test = os.path.join(os.path.dirname(support.binary()), "tests",
+                            "source_test_postgres_server")
+        if not os.path.exists(test):
+            self.skipTest("the tests in C are not built")
+        done = subprocess.run([test], capture_output=True, text=True, timeout=120, check=False,
+                              env={**os.environ, "VITRINE_TEST_POSTGRES": cluster.create("driver")})
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertNotIn("SKIPPED", done.stdout + done.stderr)
 
 
 class Cleaning(support.TestCase):

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "replica/reader_inside.h"
 #include "tests/unit/replica/release_fixture.h"
 
 enum {
@@ -176,7 +177,7 @@ static struct cost read_page(struct fixture *fixture, unsigned order, uint64_t p
     cost.lookups = counts->lookups;
     cost.narrow_bytes = counts->narrow_bytes;
     cost.text_bytes = counts->text_bytes;
-    cost.arena_bytes = arena_bytes(&arena);
+    cost.arena_bytes = arena_bytes(&arena) + arena_bytes(&reader->chunk_arena);
     assert_int_equal(counts->unpacked_bytes, 0);
     reader_close(reader);
     arena_free(&arena);
@@ -256,6 +257,15 @@ static void a_page_takes_little_memory_however_many_rows_the_key_has(void **stat
     }
 }
 
+static void a_page_of_ten_thousand_rows_takes_no_more(void **state)
+{
+    for (unsigned order = 0; order < ORDERS; order++) {
+        struct cost cost = read_page(*state, order, 1, DEFINITION_COUNT_MAX, ALL_FIELDS);
+
+        assert_in_range(cost.arena_bytes, 1, ARENA_MAX);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -264,6 +274,7 @@ int main(void)
         cmocka_unit_test(a_page_reads_few_blobs_and_their_narrow_parts_only),
         cmocka_unit_test(page_ten_thousand_costs_what_page_one_costs),
         cmocka_unit_test(a_page_takes_little_memory_however_many_rows_the_key_has),
+        cmocka_unit_test(a_page_of_ten_thousand_rows_takes_no_more),
     };
 
     return cmocka_run_group_tests(tests, setup_large, fixture_teardown);

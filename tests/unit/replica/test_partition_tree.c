@@ -290,6 +290,23 @@ static void a_row_of_more_bytes_than_a_page_is_not_believed(void **state)
     free(page);
 }
 
+/* The size of the row takes all that is left of the last page of the file. */
+static void a_cell_that_the_end_of_the_file_cuts_off_is_not_believed(void **state)
+{
+    struct file *file = *state;
+    unsigned char *page = memory_calloc(2, FORMAT_PAGE_SIZE);
+    unsigned char *leaf = page + FORMAT_PAGE_SIZE;
+    struct slice data;
+
+    leaf[0] = 0x0d;
+    leaf[4] = 1;
+    leaf[8] = 0x0f, leaf[9] = 0xfb; /* at 4091 */
+    memset(leaf + 4091, 0x80, 5);
+    file->tree = (struct tree_file){page, (size_t)2 * FORMAT_PAGE_SIZE};
+    assert_int_equal(tree_find(&file->tree, 2, 5, &data), TREE_UNSURE);
+    free(page);
+}
+
 static void pages_that_lead_in_a_circle_end(void **state)
 {
     struct file *file = *state;
@@ -323,6 +340,7 @@ int main(void)
         TEST(no_damaged_byte_leads_outside_the_file),
         TEST(a_header_that_is_longer_than_its_row_is_not_believed),
         TEST(a_row_of_more_bytes_than_a_page_is_not_believed),
+        TEST(a_cell_that_the_end_of_the_file_cuts_off_is_not_believed),
         TEST(pages_that_lead_in_a_circle_end),
     };
 

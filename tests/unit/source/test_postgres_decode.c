@@ -1,3 +1,4 @@
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -90,6 +91,8 @@ static void floats_become_reals(void **state)
     assert_null(decode(DOUBLE, slice_of("\xbf\xb9\x99\x99\x99\x99\x99\x9a", 8), arena, &value));
     assert_int_equal(value.type, VALUE_REAL);
     assert_true(value.real == -0.1);
+    assert_null(decode(DOUBLE, slice_of("\x80\0\0\0\0\0\0\0", 8), arena, &value));
+    assert_true(value.real == 0 && !signbit(value.real)); /* as SQLite has it */
 }
 
 static void texts_and_uuids_become_text(void **state)
