@@ -161,6 +161,16 @@ static void the_primary_key_and_the_indexes_come_after_the_rows(void **state)
     buffer_free(&sql);
 }
 
+static void the_dialect_orders_as_the_embedded_source_does(void **state)
+{
+    const struct source_dialect *dialect = &source_postgres_operations.dialect;
+
+    (void)state;
+    assert_string_equal(dialect->text_order, " COLLATE \"C\"");
+    assert_string_equal(dialect->nulls_ascending, " NULLS FIRST");
+    assert_string_equal(dialect->nulls_descending, " NULLS LAST");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +179,7 @@ int main(void)
         cmocka_unit_test(what_libpq_says_becomes_one_line),
         cmocka_unit_test(what_is_no_connection_string_is_a_usage_error_without_its_password),
         cmocka_unit_test(a_server_that_is_not_there_is_named_without_the_password),
+        cmocka_unit_test(the_dialect_orders_as_the_embedded_source_does),
         cmocka_unit_test(a_table_is_made_with_types_of_its_own),
         cmocka_unit_test(the_primary_key_and_the_indexes_come_after_the_rows),
     };

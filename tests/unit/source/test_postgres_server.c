@@ -210,6 +210,56 @@ static void bad_statements_are_refused_with_their_text(void **state)
     source_close(source);
 }
 
+static void a_session_has_our_settings(void **state)
+{
+    static const char *const settings[] = {
+        "TimeZone = UTC",         "default_transaction_read_only = on",
+        "client_encoding = UTF8", "application_name = vitrine",
+        "statement_timeout = 1h", "idle_in_transaction_session_timeout = 0",
+        "lock_timeout = 30s",     "transaction_isolation = repeatable read",
+    };
+    struct fixture *fixture = *state;
+    struct source *source;
+
+    /* A role in Tokyo that wants to write, on a server that is in a hurry. */
+    other_run(fixture, "ALTER ROLE CURRENT_USER SET TimeZone = 'Asia/Tokyo';"
+                       "ALTER ROLE CURRENT_USER SET default_transaction_read_only = off;"
+                       "ALTER ROLE CURRENT_USER SET idle_in_transaction_session_timeout = '1s'");
+    source = open_source(fixture, SOURCE_READ);
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        struct source_rows *rows;
+        const struct value *row;
+        char sql[200];
+
+        snprintf(sql, sizeof sql, "SELECT '%.*s = ' || current_setting('%.*s')",
+                 (int)strcspn(settings[i], " "), settings[i], (int)strcspn(settings[i], " "),
+                 settings[i]);
+        OK(source_query(source, sql, NULL, 0, 1, &rows, &fixture->msg));
+        OK(source_rows_next(rows, &row, &fixture->msg));
+        if (!slice_is(row[0].text, settings[i])) {
+            fail_msg("%.*s, not %s", SLICE_ARG(row[0].text), settings[i]);
+        }
+        source_rows_close(rows);
+    }
+    source_close(source);
+    other_run(fixture, "ALTER ROLE CURRENT_USER RESET ALL");
+}
+
+static void what_a_role_sets_for_itself_is_kept(void **state)
+{
+    struct fixture *fixture = *state;
+    struct source *source;
+
+    other_run(fixture, "ALTER ROLE CURRENT_USER SET statement_timeout = '3h'");
+    source = open_source(fixture, SOURCE_READ);
+    assert_int_equal(read_integer(fixture, source,
+                                  "SELECT setting::bigint FROM pg_settings "
+                                  "WHERE name = 'statement_timeout'"),
+                     3 * 3600 * 1000);
+    source_close(source);
+    other_run(fixture, "ALTER ROLE CURRENT_USER RESET ALL");
+}
+
 static void a_snapshot_does_not_see_later_commits_in_any_stream(void **state)
 {
     struct fixture *fixture = *state;
@@ -343,6 +393,8 @@ int main(void)
         TEST(times_are_milliseconds_rounded_down),
         TEST(parameters_keep_their_values),
         TEST(bad_statements_are_refused_with_their_text),
+        TEST(a_session_has_our_settings),
+        TEST(what_a_role_sets_for_itself_is_kept),
         TEST(a_snapshot_does_not_see_later_commits_in_any_stream),
         TEST(only_writing_changes_the_position),
         TEST(tables_and_views_are_there_and_indexes_are_not),
