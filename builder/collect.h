@@ -5,22 +5,9 @@
 #define VITRINE_BUILDER_COLLECT_H
 
 #include "base/progress.h"
+#include "builder/file_list.h"
 #include "definition/definition.h"
-#include "replica/manifest.h"
 #include "source/source.h"
-
-/* The files of a release while it is made; the arena owns what the entries point to. */
-struct file_list {
-    struct arena *arena;
-    struct manifest_file *items;
-    unsigned count;
-    unsigned room;
-    struct buffer *pages; /* page hashes of partitions and listings so far */
-};
-
-/* Adds a finished file: hashes it and fills in size, hash and first_page. */
-MUST_CHECK enum err file_list_add(struct file_list *files, const char *release_dir,
-                                  struct manifest_file entry, struct errmsg *msg);
 
 struct collect_result {
     uint64_t row_count;

@@ -4,7 +4,9 @@
 #ifndef VITRINE_BUILDER_LISTING_H
 #define VITRINE_BUILDER_LISTING_H
 
-#include "builder/collect.h"
+#include "builder/file_list.h"
+#include "definition/definition.h"
+#include "source/source.h"
 
 /*
  * Writes RELEASE_DIR/COLLECTION/NAME.listing.db and adds it to FILES. ERR_INPUT when the source sorts

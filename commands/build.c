@@ -23,7 +23,7 @@ static const struct option options[] = {
     OPTION_TEXT("definition", "FILE", NULL, struct build_arguments, definition,
                 "what is read and how it is shaped; by default the definition that comes along"),
     OPTION_REQUIRED("source", "URL", struct build_arguments, source,
-                    "the source of truth: sqlite:FILE"),
+                    "the source of truth: sqlite:FILE or postgres://..."),
     OPTION_REQUIRED("root", "DIR", struct build_arguments, root,
                     "where releases/ and the link current are; made when missing"),
     OPTION_DURATION("every", "TIME", NULL, struct build_arguments, every_ms,

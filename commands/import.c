@@ -17,7 +17,7 @@ static const struct option options[] = {
     OPTION_TEXT("definition", "FILE", NULL, struct import_arguments, definition,
                 "what the files hold: its `tables`; by default the definition that comes along"),
     OPTION_REQUIRED("source", "URL", struct import_arguments, source,
-                    "where the records go: sqlite:FILE, made when missing"),
+                    "where the records go: sqlite:FILE, made when missing, or postgres://..."),
     OPTION_TEXT("rejects", "FILE", "rejects.csv", struct import_arguments, rejects,
                 "where records go that cannot be taken, with the reason"),
     OPTION_TEXT("only", "TABLES", NULL, struct import_arguments, only,

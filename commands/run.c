@@ -32,7 +32,7 @@ static const struct option options[] = {
     OPTION_REQUIRED("definition", "FILE", struct run_options, definition,
                     "the definition (YAML) of what is served"),
     OPTION_REQUIRED("source", "URL", struct run_options, source,
-                    "the source of truth: sqlite:FILE"),
+                    "the source of truth: sqlite:FILE or postgres://..."),
     OPTION_REQUIRED("root", "DIR", struct run_options, root,
                     "the folder with releases/ and current"),
     OPTION_TEXT("data", "DIR", NULL, struct run_options, data,

@@ -130,12 +130,14 @@ enum err run_prepare_source(const struct run_options *o, struct errmsg *msg)
 
     if (file == NULL || file_exists(file)) {
         if (o->data != NULL) {
-            log_info("data_not_imported", "source=%s reason=\"it has data already\"", o->source);
+            log_info("data_not_imported", "reason=\"%s\"",
+                     file != NULL ? "the source has data already"
+                                  : "a server is filled by `vitrine import`");
         }
         return ERR_NONE;
     }
     if (o->data != NULL) {
-        log_info("source_empty", "source=%s import=%s", o->source, o->data);
+        log_info("source_empty", "file=%s import=%s", file, o->data);
         return import(o, file, o->data, msg);
     }
     log_info("source_empty", "source=%s generate=%" PRId64, o->source, o->scale);
