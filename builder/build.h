@@ -9,7 +9,8 @@
  *   ROOT/.build-lock             one builder a root
  *
  * Errors: ERR_SOURCE, ERR_INPUT (a row the definition cannot take), ERR_REFUSED (a collection came out
- * empty), ERR_SYSTEM, ERR_INTERRUPTED. After any of them the root is as it was.
+ * empty), ERR_SYSTEM, ERR_INTERRUPTED. After any of them the root is as it was. A kill leaves it as it
+ * was too, or with the complete new release, which is not active yet when the kill came right before.
  */
 #ifndef VITRINE_BUILDER_BUILD_H
 #define VITRINE_BUILDER_BUILD_H
