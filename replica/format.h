@@ -18,7 +18,7 @@
  *   CREATE TABLE dictionary(id INTEGER PRIMARY KEY, data BLOB NOT NULL)   row 0: what texts share
  *   CREATE TABLE about(name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID  for people and inspect
  *
- * A listing file has `about` and
+ * A listing file has `dictionary`, `about` and
  *
  *   CREATE TABLE blocks(id INTEGER PRIMARY KEY, data BLOB NOT NULL)       block i: LISTING_BLOCK keys
  *

@@ -67,6 +67,7 @@ static void on_shutdown(uv_shutdown_t *request, int status)
         connection_close(connection);
         return;
     }
+    connection->has_ended = true;
     set_deadline(connection, CONNECTION_LINGER_MS);
 }
 
@@ -294,7 +295,8 @@ static void resume(struct connection *connection)
 static void on_ended(struct connection *connection)
 {
     connection->peer_ended = true;
-    if (connection->state == CONNECTION_FINISHING || waiting(connection) > 0) {
+    if (connection->state == CONNECTION_FINISHING ? !connection->has_ended
+                                                  : waiting(connection) > 0) {
         return; /* the answers that wait are written first */
     }
     connection_close(connection);

@@ -68,6 +68,7 @@ struct connection {
     size_t input_len;
     bool has_answered; /* since the deadline was set */
     bool peer_ended;   /* the client sends no more */
+    bool has_ended;    /* FINISHING: everything is written, and our side is ended */
 };
 
 /*

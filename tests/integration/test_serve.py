@@ -217,6 +217,19 @@ class TestRefusals(ServedCase):
                      b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"):
             self.assert_refused(data, 400, "Error: bad request")
 
+    def test_a_request_is_not_hidden_behind_a_carriage_return_without_its_line_feed(self):
+        """What a proxy in front would see as one request must not be two here."""
+        hidden = get("/branches/1")
+        for data in (b"POST /loans HTTP/1.1\r\nX:\rxContent-Length: 5\r\n\r\nhello",
+                     b"POST /loans HTTP/1.1\r\nX:\rxTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                     b"POST /loans HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+                     b"1\r\naXX0\r\n\r\n",
+                     b"POST /loans HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+                     b"3\rXabc\r\n0\r\n\r\n",
+                     b"GET /branches/1 HTTP/1.1\r\n\r\rX"):
+            with self.subTest(data=data):
+                self.assert_refused(data + hidden, 400, "Error: bad request")
+
     def test_requests_before_a_malformed_one_are_answered(self):
         with Client(self.port) as client:
             client.send(get("/branches/1") * 2 + b"nonsense\r\n\r\n" + get("/branches/1"))
@@ -394,6 +407,19 @@ class TestLife(support.TestCase):
 
         support.wait_until(served_again, 5, "room for a connection")
         support.wait_until(lambda: " connections_refused count=" in process.stderr, 5, "the log")
+
+    def test_a_connection_that_both_sides_ended_makes_room_at_once(self):
+        self.shelf.build()
+        process = self.start("serve", "--root", self.shelf.root, "--listen", "127.0.0.1:0",
+                             "--threads", 1, "--connections", 3)
+        port = shelf.listening(process)[1]
+        for _ in range(12):
+            with Client(port) as client:
+                client.send(get("/branches/1", "Connection: close"))
+                self.assertEqual(client.answer().status, 200)
+                self.assertTrue(client.ended())
+            time.sleep(0.02)
+        self.assertNotIn(" connections_refused ", process.stderr)
 
     def test_damaged_files_are_503_and_logged_once_a_second(self):
         self.shelf.build()
