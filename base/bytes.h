@@ -1,6 +1,6 @@
 /*
- * Integers on disk are little endian and are read and written only through these functions, so that
- * neither alignment nor the byte order of the machine matters.
+ * Our integers on disk are little endian and are read and written only through these functions, so
+ * that neither alignment nor the byte order of the machine matters.
  */
 #ifndef VITRINE_BASE_BYTES_H
 #define VITRINE_BASE_BYTES_H
@@ -49,6 +49,32 @@ static inline void store_u64le(void *p, uint64_t v)
 {
     v = htole64(v);
     memcpy(p, &v, sizeof v);
+}
+
+/* What others wrote big endian: SQLite's pages, PostgreSQL's wire. */
+
+static inline uint16_t load_u16be(const void *p)
+{
+    uint16_t v;
+
+    memcpy(&v, p, sizeof v);
+    return be16toh(v);
+}
+
+static inline uint32_t load_u32be(const void *p)
+{
+    uint32_t v;
+
+    memcpy(&v, p, sizeof v);
+    return be32toh(v);
+}
+
+static inline uint64_t load_u64be(const void *p)
+{
+    uint64_t v;
+
+    memcpy(&v, p, sizeof v);
+    return be64toh(v);
 }
 
 /* Loads an unsigned integer of WIDTH bytes (1, 2, 4 or 8). */

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/interrupt.h"
+#include "builder/kept_key.h"
 #include "builder/keys.h"
 #include "builder/listing.h"
 #include "builder/pack.h"
@@ -21,18 +22,20 @@ struct collecting {
     struct pack *pack;
     struct store *store;            /* the partition being filled, or NULL */
     struct manifest_file partition; /* its entry so far */
+    struct kept_key last_key;       /* of the partition */
     unsigned partition_count;
     struct collect_result result;
 };
 
-static struct manifest_key keep_key(struct arena *arena, const struct key *key)
+/* A key as the manifest says it; its text is copied to ARENA. */
+static struct manifest_key manifest_key(struct arena *arena, const struct key *key)
 {
-    struct manifest_key kept = {.is_text = key->is_text, .integer = key->integer};
+    struct manifest_key copy = {.is_text = key->is_text, .integer = key->integer};
 
     if (key->is_text) {
-        kept.text = arena_copy(arena, key->text);
+        copy.text = arena_copy(arena, key->text);
     }
-    return kept;
+    return copy;
 }
 
 /* ---- partitions ---- */
@@ -69,6 +72,7 @@ static enum err end_partition(struct collecting *state, struct errmsg *msg)
         return ERR_NONE;
     }
     state->store = NULL;
+    state->partition.last_key = manifest_key(state->files->arena, &state->last_key.key);
     rc = store_finish(store, msg);
     if (rc == ERR_NONE) {
         rc = file_list_add(state->files, state->release_dir, state->partition, msg);
@@ -108,9 +112,9 @@ static enum err end_key(struct collecting *state, const struct key *key, struct 
         return err_wrap(msg, rc, "%s", key_text(text, key));
     }
     if (state->partition.key_count++ == 0) {
-        state->partition.first_key = keep_key(state->files->arena, key);
+        state->partition.first_key = manifest_key(state->files->arena, key);
     }
-    state->partition.last_key = keep_key(state->files->arena, key);
+    kept_key_set(&state->last_key, key);
     state->partition.row_count += row_count;
     state->result.row_count += row_count;
     state->result.key_count++;
@@ -155,24 +159,6 @@ static enum err empty_keys(struct collecting *state, struct keys *keys, const st
     }
 }
 
-/* The key of the rows being packed, kept beyond the row that it came with. */
-struct kept_key {
-    bool is_set;
-    struct key key;
-    struct buffer text;
-};
-
-static void keep(struct kept_key *kept, const struct key *key)
-{
-    kept->is_set = true;
-    kept->key = *key;
-    if (key->is_text) {
-        buffer_clear(&kept->text);
-        buffer_append_slice(&kept->text, key->text);
-        kept->key.text = buffer_slice(&kept->text);
-    }
-}
-
 static enum err take_row(struct collecting *state, struct keys *keys, struct kept_key *current,
                          const struct stream_row *row, struct errmsg *msg)
 {
@@ -188,7 +174,7 @@ static enum err take_row(struct collecting *state, struct keys *keys, struct kep
         if (rc == ERR_NONE) {
             rc = make_room(state, msg);
         }
-        keep(current, &row->key);
+        kept_key_set(current, &row->key);
     }
     return rc == ERR_NONE ? pack_row(state->pack, row->fields, state->store, msg) : rc;
 }
@@ -196,11 +182,11 @@ static enum err take_row(struct collecting *state, struct keys *keys, struct kep
 static enum err take_rows(struct collecting *state, struct stream *stream, struct keys *keys,
                           struct errmsg *msg)
 {
-    struct kept_key current = {0};
+    struct kept_key current; /* of the rows being packed */
     const struct stream_row *row;
     enum err rc;
 
-    buffer_init(&current.text, SIZE_MAX / 2);
+    kept_key_init(&current);
     for (;;) {
         rc = interrupt_requested() ? err_set(msg, ERR_INTERRUPTED, "interrupted")
                                    : stream_next(stream, &row, msg);
@@ -218,7 +204,7 @@ static enum err take_rows(struct collecting *state, struct stream *stream, struc
     if (rc == ERR_NONE) {
         rc = empty_keys(state, keys, NULL, msg);
     }
-    buffer_free(&current.text);
+    kept_key_free(&current);
     return rc;
 }
 
@@ -258,6 +244,7 @@ enum err collect(struct source *source, const struct collection *collection,
     char *dir = path_join(release_dir, "%.*s", SLICE_ARG(collection->name));
     enum err rc = dir_make(dir, msg);
 
+    kept_key_init(&state.last_key);
     if (rc == ERR_NONE) {
         rc = collect_rows(&state, source, msg);
     }
@@ -272,6 +259,7 @@ enum err collect(struct source *source, const struct collection *collection,
     }
     store_abandon(state.store);
     pack_free(state.pack);
+    kept_key_free(&state.last_key);
     free(dir);
     *out = state.result;
     return rc;

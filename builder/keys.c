@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/json.h"
+#include "builder/kept_key.h"
 #include "builder/query.h"
 #include "builder/stream.h"
 
@@ -10,9 +11,7 @@ struct keys {
     const struct collection *collection;
     struct source_rows *rows; /* NULL: no more, or none at all */
     const struct value *row;
-    bool has_current;
-    struct key current;  /* the one given last */
-    struct buffer bytes; /* its text */
+    struct kept_key current; /* the one given last */
 };
 
 int key_compare(const struct key *a, const struct key *b)
@@ -62,7 +61,7 @@ enum err keys_open(struct source *source, const struct collection *collection, s
     enum err rc = ERR_NONE;
 
     keys->collection = collection;
-    buffer_init(&keys->bytes, SIZE_MAX / 2);
+    kept_key_init(&keys->current);
     if (collection->keys.len > 0) {
         buffer_init(&sql, QUERY_SIZE_MAX);
         query_keys(collection, source_dialect(source), &sql);
@@ -84,22 +83,9 @@ void keys_close(struct keys *keys)
 {
     if (keys != NULL) {
         source_rows_close(keys->rows);
-        buffer_free(&keys->bytes);
+        kept_key_free(&keys->current);
         free(keys);
     }
-}
-
-/* Keeps KEY beyond its row, and moves to the next row. */
-static enum err take(struct keys *keys, const struct key *key, struct errmsg *msg)
-{
-    keys->current = *key;
-    keys->has_current = true;
-    if (key->is_text) {
-        buffer_clear(&keys->bytes);
-        buffer_append_slice(&keys->bytes, key->text);
-        keys->current.text = buffer_slice(&keys->bytes);
-    }
-    return source_rows_next(keys->rows, &keys->row, msg);
 }
 
 enum err keys_before(struct keys *keys, const struct key *limit, const struct key **key,
@@ -116,7 +102,7 @@ enum err keys_before(struct keys *keys, const struct key *limit, const struct ke
         if (rc != ERR_NONE) {
             break;
         }
-        if (keys->has_current && key_compare(&keys->current, &next) > 0) {
+        if (keys->current.is_set && key_compare(&keys->current.key, &next) > 0) {
             rc = key_unsorted(&next, msg);
             break;
         }
@@ -124,10 +110,11 @@ enum err keys_before(struct keys *keys, const struct key *limit, const struct ke
         if (order > 0) {
             return ERR_NONE;
         }
-        if (order < 0 && !(keys->has_current && key_compare(&next, &keys->current) == 0)) {
-            *key = &keys->current;
+        if (order < 0 && !(keys->current.is_set && key_compare(&next, &keys->current.key) == 0)) {
+            *key = &keys->current.key;
         }
-        rc = take(keys, &next, msg);
+        kept_key_set(&keys->current, &next);
+        rc = source_rows_next(keys->rows, &keys->row, msg);
     }
     return rc == ERR_NONE ? rc : err_wrap(msg, rc, "%.*s: keys", SLICE_ARG(keys->collection->name));
 }

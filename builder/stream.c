@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "builder/kept_key.h"
 #include "builder/keys.h"
 #include "builder/level.h"
 
@@ -12,8 +13,7 @@ struct stream {
     const struct collection *collection;
     struct level *level;
     struct stream_row row;
-    bool has_row;
-    struct buffer key_bytes; /* text keys: the current one */
+    struct kept_key key; /* the current one, once there was a row */
 };
 
 char *key_text(char *text, const struct key *key)
@@ -39,7 +39,7 @@ enum err stream_open(struct source *source, const struct collection *collection,
     stream->context.source = source;
     stream->context.key.is_text = collection->key_is_text;
     arena_init(&stream->context.arena, 65536);
-    buffer_init(&stream->key_bytes, SIZE_MAX / 2);
+    kept_key_init(&stream->key);
     stream->collection = collection;
     rc = level_open(&stream->context, &path, &stream->level, msg);
     if (rc != ERR_NONE) {
@@ -55,7 +55,7 @@ void stream_close(struct stream *stream)
     if (stream != NULL) {
         level_close(stream->level);
         arena_free(&stream->context.arena);
-        buffer_free(&stream->key_bytes);
+        kept_key_free(&stream->key);
         free(stream);
     }
 }
@@ -73,8 +73,7 @@ uint64_t stream_duplicate_names(const struct stream *stream)
 /* Makes KEY the current one; tells whether it is another than before. */
 static enum err enter_key(struct stream *stream, const struct key *key, struct errmsg *msg)
 {
-    struct key *current = &stream->context.key;
-    int order = stream->has_row ? key_compare(current, key) : -1;
+    int order = stream->key.is_set ? key_compare(&stream->key.key, key) : -1;
     char text[KEY_TEXT_SIZE];
 
     stream->row.is_first = order != 0;
@@ -87,15 +86,10 @@ static enum err enter_key(struct stream *stream, const struct key *key, struct e
     if (order > 0) {
         return key_unsorted(key, msg);
     }
-    *current = *key;
-    if (key->is_text && order != 0) {
-        buffer_clear(&stream->key_bytes);
-        buffer_append_slice(&stream->key_bytes, key->text);
+    if (order != 0) {
+        kept_key_set(&stream->key, key);
+        stream->context.key = stream->key.key;
     }
-    if (key->is_text) {
-        current->text = buffer_slice(&stream->key_bytes);
-    }
-    stream->has_row = true;
     return ERR_NONE;
 }
 
@@ -106,7 +100,7 @@ enum err stream_next(struct stream *stream, const struct stream_row **row, struc
     struct key key;
     enum err rc = ERR_NONE;
 
-    if (stream->has_row) {
+    if (stream->key.is_set) {
         rc = level_advance(level, msg);
     }
     if (rc == ERR_NONE && level->row == NULL) {

@@ -1,6 +1,5 @@
 #include "replica/partition_tree.h"
 
-#include <endian.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "replica/format.h"
 
 enum {
@@ -22,22 +22,6 @@ enum {
     INTERIOR_CELL_MIN = 5,                /* a child and a varint */
     LEAF_CELL_MIN = 2 + BLOB_HEADER_SIZE, /* two varints, and a row as open_row takes it */
 };
-
-static uint32_t load_u16be(const uint8_t *p)
-{
-    uint16_t v;
-
-    memcpy(&v, p, sizeof v);
-    return be16toh(v);
-}
-
-static uint32_t load_u32be(const uint8_t *p)
-{
-    uint32_t v;
-
-    memcpy(&v, p, sizeof v);
-    return be32toh(v);
-}
 
 /* ---- the file ---- */
 
