@@ -19,6 +19,7 @@ enum err {
     ERR_SYSTEM,      /* a system call failed */
     ERR_DEFINITION,  /* the definition file is wrong */
     ERR_SOURCE,      /* the source of truth cannot be opened or refuses a statement */
+    ERR_LOST,        /* its connection or snapshot is gone; a new one may do */
     ERR_INPUT,       /* a row or record that the definition cannot take */
     ERR_CORRUPT,     /* a stored file does not hold what it must */
     ERR_LIMIT,       /* a size or count is beyond a named limit */

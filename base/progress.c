@@ -1,6 +1,7 @@
 #include "base/progress.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@ enum {
     BAR_CELLS = 20,
     NUMBER_TEXT = 27,
     LINE_MAX_BYTES = 256,
+    BOARD_BYTES = 4096,
 };
 
 int64_t monotonic_ms(void)
@@ -50,24 +52,6 @@ char *grouped(char *text, uint64_t value)
     }
     *p = '\0';
     return text;
-}
-
-static int64_t first_ms(const struct progress *progress)
-{
-    return progress->started_ms + (progress->is_terminal ? FIRST_MS : LOG_MS);
-}
-
-void progress_begin(struct progress *progress, const char *label, const char *unit, uint64_t total)
-{
-    const char *term = getenv("TERM");
-
-    progress->label = label;
-    progress->unit = unit;
-    progress->total = total;
-    atomic_init(&progress->done, 0);
-    progress->started_ms = monotonic_ms();
-    progress->is_terminal = isatty(STDERR_FILENO) == 1 && term != NULL && strcmp(term, "dumb") != 0;
-    atomic_init(&progress->next_ms, first_ms(progress));
 }
 
 /* What a moment of progress shows. */
@@ -128,25 +112,110 @@ static void put(const char *text, size_t size)
     }
 }
 
-static void draw(const struct progress *progress, const struct moment *moment)
+/* ---- on a terminal ---- */
+
+/* The bars on the terminal, the cursor at the end of the last line drawn. */
+static struct {
+    pthread_mutex_t lock;
+    struct progress *first;
+    unsigned line_count; /* drawn */
+} board = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* A bar that wraps cannot be redrawn. */
+static size_t line_width(void)
 {
-    static const char erase_rest[] = "\033[K";
-    char line[LINE_MAX_BYTES];
     struct winsize window = {0};
-    size_t most = sizeof line - sizeof erase_rest;
-    int len;
+    size_t most = LINE_MAX_BYTES - 1;
 
     if (ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 1 &&
-        window.ws_col < most) {
-        most = window.ws_col; /* a bar that wraps cannot be redrawn */
+        window.ws_col <= most) {
+        most = window.ws_col - 1U;
     }
-    line[0] = '\r';
-    len = 1 + print_bar(line + 1, most, progress, moment);
-    if ((size_t)len > most) {
-        len = (int)most;
+    return most;
+}
+
+/* All bars over those that were drawn before; what stood below them is gone. */
+static void board_draw(int64_t now_ms)
+{
+    char text[BOARD_BYTES];
+    size_t width = line_width();
+    size_t len = 0;
+    unsigned lines = 0;
+
+    if (board.line_count > 1) {
+        len += (size_t)snprintf(text, sizeof text, "\033[%uA", board.line_count - 1);
     }
-    memcpy(line + len, erase_rest, sizeof erase_rest - 1);
-    put(line, (size_t)len + sizeof erase_rest - 1);
+    text[len++] = '\r';
+    for (const struct progress *bar = board.first; bar != NULL; bar = bar->next) {
+        struct moment moment = look(bar, now_ms);
+        char line[LINE_MAX_BYTES];
+        int line_len = print_bar(line, width + 1, bar, &moment);
+        size_t shown = (size_t)line_len < width ? (size_t)line_len : width;
+
+        if (now_ms - bar->started_ms < FIRST_MS) {
+            continue;
+        }
+        if (len + shown + 16 > sizeof text) {
+            break;
+        }
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s%.*s\033[K",
+                                lines > 0 ? "\n" : "", (int)shown, line);
+        lines++;
+    }
+    memcpy(text + len, "\033[J", 3);
+    put(text, len + 3);
+    board.line_count = lines;
+}
+
+static void board_add(struct progress *progress)
+{
+    struct progress **end = &board.first;
+
+    pthread_mutex_lock(&board.lock);
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    *end = progress;
+    pthread_mutex_unlock(&board.lock);
+}
+
+static void board_remove(struct progress *progress)
+{
+    struct progress **at = &board.first;
+
+    pthread_mutex_lock(&board.lock);
+    while (*at != progress) {
+        at = &(*at)->next;
+    }
+    *at = progress->next;
+    if (board.line_count > 0) {
+        board_draw(monotonic_ms());
+    }
+    pthread_mutex_unlock(&board.lock);
+}
+
+/* ---- what the owner calls ---- */
+
+static int64_t first_ms(const struct progress *progress)
+{
+    return progress->started_ms + (progress->is_terminal ? FIRST_MS : LOG_MS);
+}
+
+void progress_begin(struct progress *progress, const char *label, const char *unit, uint64_t total)
+{
+    const char *term = getenv("TERM");
+
+    progress->label = label;
+    progress->unit = unit;
+    progress->total = total;
+    atomic_init(&progress->done, 0);
+    progress->started_ms = monotonic_ms();
+    progress->is_terminal = isatty(STDERR_FILENO) == 1 && term != NULL && strcmp(term, "dumb") != 0;
+    atomic_init(&progress->next_ms, first_ms(progress));
+    progress->next = NULL;
+    if (progress->is_terminal) {
+        board_add(progress);
+    }
 }
 
 static void show(const struct progress *progress, int64_t now_ms)
@@ -154,7 +223,9 @@ static void show(const struct progress *progress, int64_t now_ms)
     struct moment moment = look(progress, now_ms);
 
     if (progress->is_terminal) {
-        draw(progress, &moment);
+        pthread_mutex_lock(&board.lock);
+        board_draw(now_ms);
+        pthread_mutex_unlock(&board.lock);
     } else if (progress->total > 0) {
         log_info("progress",
                  "what=\"%s\" done=%" PRIu64 " total=%" PRIu64 " unit=%s rate=%" PRIu64
@@ -185,9 +256,7 @@ void progress_add(struct progress *progress, uint64_t count)
 
 void progress_end(struct progress *progress)
 {
-    bool was_drawn = atomic_load(&progress->next_ms) != first_ms(progress);
-
-    if (progress->is_terminal && was_drawn) {
-        put("\r\033[K", 4);
+    if (progress->is_terminal) {
+        board_remove(progress);
     }
 }

@@ -4,7 +4,8 @@
  *
  *   loans  [=========>          ]  48 %  2,771,976 rows  812,000 rows/s  eta 3 s
  *
- * Thread-safety: progress_add may be called from any thread; the rest from the owner.
+ * Several may go on at once: each has a line of its own.
+ * Thread-safety: progress_add may be called from any thread; the rest from the owner of the struct.
  */
 #ifndef VITRINE_BASE_PROGRESS_H
 #define VITRINE_BASE_PROGRESS_H
@@ -21,12 +22,13 @@ struct progress {
     int64_t started_ms;          /* monotonic */
     atomic_int_fast64_t next_ms; /* when to draw again */
     bool is_terminal;
+    struct progress *next; /* of those on the terminal, in the order of their beginning */
 };
 
 void progress_begin(struct progress *progress, const char *label, const char *unit, uint64_t total);
 void progress_add(struct progress *progress, uint64_t count);
 
-/* Clears the bar; on a terminal the line is left free for the next one. */
+/* Clears the bar; the lines below it move up. */
 void progress_end(struct progress *progress);
 
 /* Milliseconds of a monotonic clock. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,25 +17,23 @@
 #include "base/log.h"
 #include "base/number.h"
 #include "base/timestamp.h"
-#include "builder/collect.h"
+#include "builder/readers.h"
 #include "builder/summary.h"
 #include "definition/definition.h"
 #include "replica/format.h"
 #include "replica/release.h"
 #include "replica/verify.h"
-#include "source/source.h"
 
 struct building {
     const struct build_options *options;
     struct definition *definition;
-    struct source *source;
-    struct buffer position; /* of the source, taken before the snapshot */
-    char *staging;          /* ROOT/releases/.building */
+    struct readers readers;
+    char *staging; /* ROOT/releases/.building */
     int lock_fd;
     struct arena arena; /* what manifest entries point to */
     struct buffer pages;
     struct file_list files;
-    struct collect_result *results; /* one a collection */
+    struct work_result *results; /* one a collection */
 };
 
 /* ---- before ---- */
@@ -56,23 +55,51 @@ static enum err lock_root(struct building *build, struct errmsg *msg)
     return rc;
 }
 
-/* The number of the current release when it was built from this definition at this position. */
-static bool is_up_to_date(const struct building *build, uint64_t *number)
+/* The current release, or NULL: what is not there or damaged is no help and no hindrance. */
+static struct release *open_last(const struct building *build)
 {
     struct errmsg ignored;
     struct release *release = NULL;
     char *dir = NULL;
-    bool same = false;
 
-    if (root_current(build->options->root, &dir, &ignored) == ERR_NONE &&
-        release_open(dir, false, &release, &ignored) == ERR_NONE) {
-        same = slice_equal(release->manifest->source_position, buffer_slice(&build->position)) &&
-               slice_equal(release->definition->text, build->definition->text);
-        *number = release->manifest->number;
+    if (root_current(build->options->root, &dir, &ignored) != ERR_NONE ||
+        release_open(dir, false, &release, &ignored) != ERR_NONE) {
+        release = NULL;
     }
-    release_drop(release);
     free(dir);
-    return same;
+    return release;
+}
+
+/* Whether LAST was built from this definition at this position. */
+static bool is_up_to_date(const struct building *build, const struct release *last)
+{
+    return slice_equal(last->manifest->source_position, buffer_slice(&build->readers.position)) &&
+           slice_equal(last->definition->text, build->definition->text);
+}
+
+/* Whether there is room for a release like LAST: better known now than after an hour of work. */
+static enum err check_room(const struct building *build, const struct release *last,
+                           struct errmsg *msg)
+{
+    const char *root = build->options->root;
+    struct statvfs room;
+    uint64_t wanted = 0;
+    uint64_t free_bytes;
+
+    if (statvfs(root, &room) != 0) {
+        return err_sys(msg, errno, "look for room in %s", root);
+    }
+    free_bytes = (uint64_t)room.f_bavail * room.f_frsize;
+    for (unsigned i = 0; i < last->manifest->file_count; i++) {
+        wanted += last->manifest->files[i].size_bytes;
+    }
+    if (free_bytes >= wanted) {
+        return ERR_NONE;
+    }
+    return err_set(msg, ERR_SYSTEM,
+                   "not enough room in %s: %" PRIu64 " MiB are free and the current release takes "
+                   "%" PRIu64 "; make room, or keep fewer releases with --keep",
+                   root, free_bytes >> 20, wanted >> 20);
 }
 
 static enum err begin(struct building *build, struct errmsg *msg)
@@ -88,10 +115,7 @@ static enum err begin(struct building *build, struct errmsg *msg)
         rc = lock_root(build, msg);
     }
     if (rc == ERR_NONE) {
-        rc = source_open(options->source, SOURCE_READ, &build->source, msg);
-    }
-    if (rc == ERR_NONE) {
-        rc = source_position(build->source, &build->position, msg);
+        rc = readers_open(&build->readers, options->source, (unsigned)options->jobs, msg);
     }
     build->staging = path_join(releases, ".building");
     free(releases);
@@ -101,9 +125,9 @@ static enum err begin(struct building *build, struct errmsg *msg)
 /* ---- the collections ---- */
 
 static enum err check_not_empty(const struct building *build, const struct collection *collection,
-                                const struct collect_result *result, struct errmsg *msg)
+                                const struct work_result *result, struct errmsg *msg)
 {
-    if (result->key_count > 0 || build->options->allow_empty) {
+    if (result->counts.key_count > 0 || build->options->allow_empty) {
         return ERR_NONE;
     }
     return err_set(
@@ -113,42 +137,18 @@ static enum err check_not_empty(const struct building *build, const struct colle
         SLICE_ARG(collection->name));
 }
 
-/* A table that is not there is the usual reason for a SELECT that fails: then says what to do. */
-static enum err advise_import(const struct building *build, enum err rc, struct errmsg *msg)
-{
-    for (unsigned i = 0; rc == ERR_SOURCE && i < build->definition->table_count; i++) {
-        struct slice table = build->definition->tables[i].name;
-        struct errmsg ignored;
-        bool is_there = true;
-
-        if (source_has_table(build->source, table, &is_there, &ignored) == ERR_NONE && !is_there) {
-            return err_wrap(msg, rc, "the source has no table %.*s; `vitrine import` loads it",
-                            SLICE_ARG(table));
-        }
-    }
-    return rc;
-}
-
 static enum err build_collections(struct building *build, struct errmsg *msg)
 {
-    enum err rc = source_begin(build->source, msg);
+    const struct definition *definition = build->definition;
+    struct work work = {.definition = definition,
+                        .release_dir = build->staging,
+                        .partition_rows = (uint64_t)build->options->partition_rows};
+    enum err rc = readers_work(&build->readers, &work, build->options->retries, &build->files,
+                               build->results, msg);
 
-    for (unsigned i = 0; rc == ERR_NONE && i < build->definition->collection_count; i++) {
-        const struct collection *collection = &build->definition->collections[i];
-        struct progress progress;
-        char label[DEFINITION_NAME_MAX + 1];
-
-        snprintf(label, sizeof label, "%.*s", SLICE_ARG(collection->name));
-        progress_begin(&progress, label, "rows", 0);
-        rc = collect(build->source, collection, build->staging, &build->files, &progress,
-                     &build->results[i], msg);
-        progress_end(&progress);
-        if (rc == ERR_NONE) {
-            rc = check_not_empty(build, collection, &build->results[i], msg);
-        }
+    for (unsigned i = 0; rc == ERR_NONE && i < definition->collection_count; i++) {
+        rc = check_not_empty(build, &definition->collections[i], &build->results[i], msg);
     }
-    rc = advise_import(build, rc, msg);
-    source_end(build->source);
     return rc;
 }
 
@@ -186,7 +186,7 @@ static enum err write_manifest(struct building *build, uint64_t number, struct e
                                 .format = FORMAT_VERSION,
                                 .oldest_reader = FORMAT_VERSION,
                                 .definition_name = build->definition->name,
-                                .source_position = buffer_slice(&build->position),
+                                .source_position = buffer_slice(&build->readers.position),
                                 .built_ms = build_time_ms(),
                                 .files = build->files.items,
                                 .file_count = build->files.count};
@@ -341,14 +341,8 @@ static void prune(const struct building *build, uint64_t current)
 
 static enum err build_new(struct building *build, struct build_result *out, struct errmsg *msg)
 {
-    enum err rc = dir_remove(build->staging, msg);
+    enum err rc = build_collections(build, msg);
 
-    if (rc == ERR_NONE) {
-        rc = dir_make(build->staging, msg);
-    }
-    if (rc == ERR_NONE) {
-        rc = build_collections(build, msg);
-    }
     if (rc == ERR_NONE) {
         rc = complete(build, &out->number, msg);
     }
@@ -363,23 +357,38 @@ static enum err build_new(struct building *build, struct build_result *out, stru
         return rc;
     }
     for (unsigned i = 0; i < build->definition->collection_count; i++) {
-        out->row_count += build->results[i].row_count;
+        out->row_count += build->results[i].counts.row_count;
         out->file_bytes += build->results[i].file_bytes;
     }
     prune(build, out->number);
     return ERR_NONE;
 }
 
+static enum err build_if_needed(struct building *build, struct build_result *out,
+                                struct errmsg *msg)
+{
+    struct release *last = build->options->force ? NULL : open_last(build);
+    enum err rc = ERR_NONE;
+
+    if (last != NULL && is_up_to_date(build, last)) {
+        out->is_current = true;
+        out->number = last->manifest->number;
+    } else if (last != NULL) {
+        rc = check_room(build, last, msg);
+    }
+    release_drop(last);
+    return rc == ERR_NONE && !out->is_current ? build_new(build, out, msg) : rc;
+}
+
 static void release_all(struct building *build)
 {
-    source_close(build->source);
+    readers_close(&build->readers);
     if (build->lock_fd >= 0) {
         close(build->lock_fd);
     }
     free(build->files.items);
     free(build->results);
     free(build->staging);
-    buffer_free(&build->position);
     buffer_free(&build->pages);
     arena_free(&build->arena);
     definition_free(build->definition);
@@ -394,16 +403,12 @@ enum err build_release(const struct build_options *options, bool table, struct b
 
     *out = (struct build_result){0};
     arena_init(&build.arena, 65536);
-    buffer_init(&build.position, 4096);
     buffer_init(&build.pages, SIZE_MAX / 2);
     build.files = (struct file_list){.arena = &build.arena, .pages = &build.pages};
     rc = begin(&build, msg);
     if (rc == ERR_NONE) {
         build.results = memory_calloc(build.definition->collection_count, sizeof *build.results);
-        out->is_current = !options->force && is_up_to_date(&build, &out->number);
-        if (!out->is_current) {
-            rc = build_new(&build, out, msg);
-        }
+        rc = build_if_needed(&build, out, msg);
     }
     out->elapsed_ms = monotonic_ms() - started_ms;
     if (rc == ERR_NONE && table && !out->is_current) {

@@ -24,9 +24,12 @@ struct build_options {
     const char *definition; /* path */
     const char *source;     /* URL */
     const char *root;
-    int64_t keep;     /* releases to keep, the new one included; at least 2 */
-    bool allow_empty; /* a collection without keys is not an error */
-    bool force;       /* also when the source has not changed */
+    int64_t keep;           /* releases to keep, the new one included; at least 2 */
+    bool allow_empty;       /* a collection without keys is not an error */
+    bool force;             /* whatever the current release is, and the room that it takes */
+    int64_t jobs;           /* threads, each with connections of its own; at least 1 */
+    int64_t retries;        /* attempts after the first, when the source is lost */
+    int64_t partition_rows; /* of a partition, unless one key has more */
 };
 
 struct build_result {

@@ -5,10 +5,8 @@
 #include <stdlib.h>
 
 #include "base/file.h"
-#include "base/interrupt.h"
 #include "builder/kept_key.h"
 #include "builder/keys.h"
-#include "builder/listing.h"
 #include "builder/pack.h"
 #include "builder/stream.h"
 #include "replica/format.h"
@@ -16,15 +14,15 @@
 
 struct collecting {
     const struct collection *collection;
+    const struct key_range *range;
+    unsigned number; /* of the range */
     const char *release_dir;
-    struct file_list *files;
     struct progress *progress;
     struct pack *pack;
     struct store *store;            /* the partition being filled, or NULL */
     struct manifest_file partition; /* its entry so far */
     struct kept_key last_key;       /* of the partition */
-    unsigned partition_count;
-    struct collect_result result;
+    struct collected *out;
 };
 
 /* A key as the manifest says it; its text is copied to ARENA. */
@@ -43,13 +41,18 @@ static struct manifest_key manifest_key(struct arena *arena, const struct key *k
 static enum err begin_partition(struct collecting *state, struct errmsg *msg)
 {
     const struct collection *collection = state->collection;
-    struct arena *arena = state->files->arena;
+    struct arena *arena = &state->out->arena;
+    unsigned part = state->out->file_count + 1;
+    char suffix[16] = "";
     char name[256];
     char *path;
     enum err rc;
 
-    snprintf(name, sizeof name, "%.*s/%04u.db", SLICE_ARG(collection->name),
-             ++state->partition_count);
+    if (part > 1) {
+        snprintf(suffix, sizeof suffix, "-%u", part);
+    }
+    snprintf(name, sizeof name, "%.*s/%04u%s.db", SLICE_ARG(collection->name), state->number,
+             suffix);
     state->partition = (struct manifest_file){.kind = FILE_PARTITION,
                                               .path = arena_copy(arena, slice_str(name)),
                                               .collection = collection->name};
@@ -66,58 +69,46 @@ static enum err begin_partition(struct collecting *state, struct errmsg *msg)
 static enum err end_partition(struct collecting *state, struct errmsg *msg)
 {
     struct store *store = state->store;
+    struct collected *out = state->out;
     enum err rc;
 
     if (store == NULL) {
         return ERR_NONE;
     }
     state->store = NULL;
-    state->partition.last_key = manifest_key(state->files->arena, &state->last_key.key);
+    state->partition.last_key = manifest_key(&out->arena, &state->last_key.key);
     rc = store_finish(store, msg);
     if (rc == ERR_NONE) {
-        rc = file_list_add(state->files, state->release_dir, state->partition, msg);
-    }
-    if (rc == ERR_NONE) {
-        state->result.file_bytes += state->files->items[state->files->count - 1].size_bytes;
+        out->files = memory_realloc(out->files, (out->file_count + 1) * sizeof *out->files);
+        out->files[out->file_count++] = state->partition;
     }
     return rc;
 }
 
-/* A partition closes between two keys: before one that would bring it, with ROWS, over its limits. */
-static bool is_full(const struct collecting *state, uint64_t rows)
+/* The range sees to the rows of a partition; one of long texts may be large all the same. */
+static bool is_full(const struct collecting *state)
 {
-    return state->partition.key_count > 0 &&
-           (state->partition.row_count + rows > PARTITION_ROWS_MAX ||
-            store_bytes(state->store) > PARTITION_BYTES_MAX);
+    return state->partition.key_count > 0 && store_bytes(state->store) > PARTITION_BYTES_MAX;
 }
 
 /* Writes the group of KEY from what was packed. */
 static enum err end_key(struct collecting *state, const struct key *key, struct errmsg *msg)
 {
     uint64_t row_count = pack_row_count(state->pack);
-    bool is_streaming = row_count > CHUNK_ROWS; /* its chunks are in this partition already */
+    struct collect_counts *counts = &state->out->counts;
     char text[KEY_TEXT_SIZE];
-    enum err rc = ERR_NONE;
+    enum err rc = pack_finish(state->pack, key, state->store, msg);
 
-    if (!is_streaming && is_full(state, row_count)) {
-        rc = end_partition(state, msg);
-        if (rc == ERR_NONE) {
-            rc = begin_partition(state, msg);
-        }
-    }
-    if (rc == ERR_NONE) {
-        rc = pack_finish(state->pack, key, state->store, msg);
-    }
     if (rc != ERR_NONE) {
         return err_wrap(msg, rc, "%s", key_text(text, key));
     }
     if (state->partition.key_count++ == 0) {
-        state->partition.first_key = manifest_key(state->files->arena, key);
+        state->partition.first_key = manifest_key(&state->out->arena, key);
     }
     kept_key_set(&state->last_key, key);
     state->partition.row_count += row_count;
-    state->result.row_count += row_count;
-    state->result.key_count++;
+    counts->row_count += row_count;
+    counts->key_count++;
     progress_add(state->progress, row_count);
     return ERR_NONE;
 }
@@ -127,7 +118,7 @@ static enum err make_room(struct collecting *state, struct errmsg *msg)
 {
     enum err rc = ERR_NONE;
 
-    if (state->store != NULL && is_full(state, 1)) {
+    if (state->store != NULL && is_full(state)) {
         rc = end_partition(state, msg);
     }
     if (rc == ERR_NONE && state->store == NULL) {
@@ -179,8 +170,8 @@ static enum err take_row(struct collecting *state, struct keys *keys, struct kep
     return rc == ERR_NONE ? pack_row(state->pack, row->fields, state->store, msg) : rc;
 }
 
-static enum err take_rows(struct collecting *state, struct stream *stream, struct keys *keys,
-                          struct errmsg *msg)
+static enum err take_rows(struct collecting *state, struct source *source, struct stream *stream,
+                          struct keys *keys, struct errmsg *msg)
 {
     struct kept_key current; /* of the rows being packed */
     const struct stream_row *row;
@@ -188,8 +179,8 @@ static enum err take_rows(struct collecting *state, struct stream *stream, struc
 
     kept_key_init(&current);
     for (;;) {
-        rc = interrupt_requested() ? err_set(msg, ERR_INTERRUPTED, "interrupted")
-                                   : stream_next(stream, &row, msg);
+        rc = source_is_stopped(source) ? err_set(msg, ERR_INTERRUPTED, "interrupted")
+                                       : stream_next(stream, &row, msg);
         if (rc != ERR_NONE || row == NULL) {
             break;
         }
@@ -212,55 +203,52 @@ static enum err collect_rows(struct collecting *state, struct source *source, st
 {
     struct stream *stream = NULL;
     struct keys *keys = NULL;
-    enum err rc = stream_open(source, state->collection, &stream, msg);
+    enum err rc = stream_open(source, state->collection, state->range, &stream, msg);
 
     if (rc == ERR_NONE) {
-        rc = keys_open(source, state->collection, &keys, msg);
+        rc = keys_open(source, state->collection, state->range, &keys, msg);
     }
     if (rc == ERR_NONE) {
-        rc = take_rows(state, stream, keys, msg);
+        rc = take_rows(state, source, stream, keys, msg);
     }
     if (rc == ERR_NONE) {
         rc = end_partition(state, msg);
     }
     if (stream != NULL) {
-        state->result.source_bytes = stream_bytes(stream);
-        state->result.duplicate_names = stream_duplicate_names(stream);
+        state->out->counts.source_bytes = stream_bytes(stream);
+        state->out->counts.duplicate_names = stream_duplicate_names(stream);
     }
     keys_close(keys);
     stream_close(stream);
     return rc;
 }
 
-enum err collect(struct source *source, const struct collection *collection,
-                 const char *release_dir, struct file_list *files, struct progress *progress,
-                 struct collect_result *out, struct errmsg *msg)
+enum err collect_range(struct source *source, const struct collection *collection,
+                       const struct key_range *range, unsigned number, const char *release_dir,
+                       struct progress *progress, struct collected *out, struct errmsg *msg)
 {
     struct collecting state = {.collection = collection,
+                               .range = range,
+                               .number = number,
                                .release_dir = release_dir,
-                               .files = files,
                                .progress = progress,
-                               .pack = pack_new(collection)};
-    char *dir = path_join(release_dir, "%.*s", SLICE_ARG(collection->name));
-    enum err rc = dir_make(dir, msg);
+                               .pack = pack_new(collection),
+                               .out = out};
+    enum err rc;
 
+    *out = (struct collected){.file_count = 0};
+    arena_init(&out->arena, 4096);
     kept_key_init(&state.last_key);
-    if (rc == ERR_NONE) {
-        rc = collect_rows(&state, source, msg);
-    }
-    for (unsigned i = 0; rc == ERR_NONE && i < collection->listing_count; i++) {
-        rc = listing_build(source, collection, i, release_dir, files, msg);
-        if (rc == ERR_NONE) {
-            state.result.file_bytes += files->items[files->count - 1].size_bytes;
-        }
-    }
-    if (rc == ERR_NONE) {
-        rc = dir_sync(dir, msg);
-    }
+    rc = collect_rows(&state, source, msg);
     store_abandon(state.store);
     pack_free(state.pack);
     kept_key_free(&state.last_key);
-    free(dir);
-    *out = state.result;
     return rc;
+}
+
+void collected_free(struct collected *collected)
+{
+    arena_free(&collected->arena);
+    free(collected->files);
+    *collected = (struct collected){.file_count = 0};
 }

@@ -1,29 +1,41 @@
 /*
- * Builds the partitions and listings of one collection: source -> files.
+ * Builds the partitions of one range of keys of a collection: source -> files.
+ *
+ * Thread-safety: none; several ranges may be collected at once, each from a source of its own.
  */
 #ifndef VITRINE_BUILDER_COLLECT_H
 #define VITRINE_BUILDER_COLLECT_H
 
 #include "base/progress.h"
-#include "builder/file_list.h"
+#include "builder/key_range.h"
 #include "definition/definition.h"
+#include "replica/manifest.h"
 #include "source/source.h"
 
-struct collect_result {
+struct collect_counts {
     uint64_t row_count;
     uint64_t key_count;
-    uint64_t source_bytes; /* bytes of values read */
-    uint64_t file_bytes;
+    uint64_t source_bytes;    /* of values read */
     uint64_t duplicate_names; /* members of maps that were left out */
 };
 
+/* What became of a range. */
+struct collected {
+    struct arena arena;          /* what the files' entries point to */
+    struct manifest_file *files; /* partitions: path, keys and counts are filled in */
+    unsigned file_count;
+    struct collect_counts counts;
+};
+
 /*
- * Writes RELEASE_DIR/COLLECTION/ with all partitions and listings, and adds them to FILES.
- * ERR_INTERRUPTED when a signal arrives.
+ * Writes the partition of the range NUMBER (from 1) to RELEASE_DIR/COLLECTION/, which is there:
+ * 0001.db, and 0001-2.db, 0001-3.db, ... when one file would be too large. The caller passes OUT to
+ * collected_free in any case. ERR_INTERRUPTED when a signal arrives or the source is stopped.
  */
-MUST_CHECK enum err collect(struct source *source, const struct collection *collection,
-                            const char *release_dir, struct file_list *files,
-                            struct progress *progress, struct collect_result *out,
-                            struct errmsg *msg);
+MUST_CHECK enum err collect_range(struct source *source, const struct collection *collection,
+                                  const struct key_range *range, unsigned number,
+                                  const char *release_dir, struct progress *progress,
+                                  struct collected *out, struct errmsg *msg);
+void collected_free(struct collected *collected);
 
 #endif

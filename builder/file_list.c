@@ -25,3 +25,9 @@ enum err file_list_add(struct file_list *files, const char *release_dir, struct 
     files->items[files->count++] = entry;
     return ERR_NONE;
 }
+
+void file_list_clear(struct file_list *files)
+{
+    files->count = 0;
+    buffer_clear(files->pages);
+}

@@ -26,4 +26,7 @@ struct file_list {
 MUST_CHECK enum err file_list_add(struct file_list *files, const char *release_dir,
                                   struct manifest_file entry, struct errmsg *msg);
 
+/* Forgets all files; what the arena holds stays there. */
+void file_list_clear(struct file_list *files);
+
 #endif

@@ -53,8 +53,8 @@ enum err key_read(const struct collection *collection, const struct value *value
                           : err_wrap(msg, rc, "key column %.*s", SLICE_ARG(collection->key_column));
 }
 
-enum err keys_open(struct source *source, const struct collection *collection, struct keys **out,
-                   struct errmsg *msg)
+enum err keys_open(struct source *source, const struct collection *collection,
+                   const struct key_range *range, struct keys **out, struct errmsg *msg)
 {
     struct keys *keys = memory_calloc(1, sizeof *keys);
     struct buffer sql;
@@ -64,8 +64,8 @@ enum err keys_open(struct source *source, const struct collection *collection, s
     kept_key_init(&keys->current);
     if (collection->keys.len > 0) {
         buffer_init(&sql, QUERY_SIZE_MAX);
-        query_keys(collection, source_dialect(source), &sql);
-        rc = source_query(source, buffer_str(&sql), NULL, 0, 1, &keys->rows, msg);
+        query_keys(collection, range, source_dialect(source), &sql);
+        rc = key_range_query(source, range, buffer_str(&sql), 1, &keys->rows, msg);
         buffer_free(&sql);
         if (rc == ERR_NONE) {
             rc = source_rows_next(keys->rows, &keys->row, msg);

@@ -1,10 +1,11 @@
 /*
- * The keys that a collection's `keys` SELECT yields, ascending, so that keys without rows are known
- * too.
+ * The keys within a range that a collection's `keys` SELECT yields, ascending, so that keys without
+ * rows are known too.
  */
 #ifndef VITRINE_BUILDER_KEYS_H
 #define VITRINE_BUILDER_KEYS_H
 
+#include "builder/key_range.h"
 #include "definition/definition.h"
 #include "replica/reader.h"
 #include "source/source.h"
@@ -13,7 +14,7 @@ struct keys;
 
 /* A collection without `keys` gets an empty stream. */
 MUST_CHECK enum err keys_open(struct source *source, const struct collection *collection,
-                              struct keys **out, struct errmsg *msg);
+                              const struct key_range *range, struct keys **out, struct errmsg *msg);
 void keys_close(struct keys *keys); /* accepts NULL */
 
 /*

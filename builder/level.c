@@ -67,9 +67,9 @@ enum err level_open(struct level_context *context, const struct query_path *path
     place_columns(level);
 
     buffer_init(&sql, QUERY_SIZE_MAX);
-    query_rows(path, source_dialect(context->source), &sql);
-    rc = source_query(context->source, buffer_str(&sql), NULL, 0, query_column_count(path),
-                      &level->rows, msg);
+    query_rows(path, context->range, source_dialect(context->source), &sql);
+    rc = key_range_query(context->source, context->range, buffer_str(&sql),
+                         query_column_count(path), &level->rows, msg);
     buffer_free(&sql);
     if (rc == ERR_NONE) {
         rc = level_advance(level, msg);

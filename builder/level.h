@@ -14,6 +14,7 @@
 /* What is the same for all levels of a stream. */
 struct level_context {
     struct source *source;
+    const struct key_range *range;
     struct arena arena; /* until the next row of the collection */
     struct key key;     /* of the current row, for messages */
     uint64_t bytes;

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/file.h"
-#include "base/interrupt.h"
 #include "base/number.h"
 #include "base/progress.h"
 #include "builder/keys.h"
@@ -124,8 +123,8 @@ static enum err take_keys(struct listing_state *state, struct source *source,
     rc = source_query(source, buffer_str(&sql), NULL, 0, 1 + listing->order.term_count, &rows, msg);
     buffer_free(&sql);
     while (rc == ERR_NONE) {
-        rc = interrupt_requested() ? err_set(msg, ERR_INTERRUPTED, "interrupted")
-                                   : source_rows_next(rows, &row, msg);
+        rc = source_is_stopped(source) ? err_set(msg, ERR_INTERRUPTED, "interrupted")
+                                       : source_rows_next(rows, &row, msg);
         if (rc != ERR_NONE || row == NULL) {
             break;
         }
@@ -140,13 +139,12 @@ static enum err take_keys(struct listing_state *state, struct source *source,
 }
 
 enum err listing_build(struct source *source, const struct collection *collection, unsigned index,
-                       const char *release_dir, struct file_list *files, struct errmsg *msg)
+                       const char *release_dir, struct arena *arena, struct manifest_file *entry,
+                       struct errmsg *msg)
 {
     const struct listing *listing = &collection->listings[index];
     struct listing_state state = {.collection = collection,
                                   .column = memory_calloc(1, sizeof *state.column)};
-    struct manifest_file entry = {
-        .kind = FILE_LISTING, .collection = collection->name, .listing = listing->order.name};
     char name[256]; /* a manifest takes paths of at most 255 bytes */
     char label[2 * DEFINITION_NAME_MAX + 2];
     char *path;
@@ -174,9 +172,11 @@ enum err listing_build(struct source *source, const struct collection *collectio
         rc = store_finish(store, msg);
     }
     if (rc == ERR_NONE) {
-        entry.path = arena_copy(files->arena, slice_str(name));
-        entry.row_count = state.key_count;
-        rc = file_list_add(files, release_dir, entry, msg);
+        *entry = (struct manifest_file){.kind = FILE_LISTING,
+                                        .path = arena_copy(arena, slice_str(name)),
+                                        .collection = collection->name,
+                                        .listing = listing->order.name,
+                                        .row_count = state.key_count};
     }
     store_abandon(state.store);
     arena_free(&state.texts);

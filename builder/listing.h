@@ -4,16 +4,18 @@
 #ifndef VITRINE_BUILDER_LISTING_H
 #define VITRINE_BUILDER_LISTING_H
 
-#include "builder/file_list.h"
+#include "base/arena.h"
 #include "definition/definition.h"
+#include "replica/manifest.h"
 #include "source/source.h"
 
 /*
- * Writes RELEASE_DIR/COLLECTION/NAME.listing.db and adds it to FILES. ERR_INPUT when the source sorts
- * in another way than the order means.
+ * Writes RELEASE_DIR/COLLECTION/NAME.listing.db; RELEASE_DIR/COLLECTION is there. ENTRY gets its path,
+ * which goes to ARENA, and its counts. ERR_INPUT when the source sorts in another way than the order
+ * means.
  */
 MUST_CHECK enum err listing_build(struct source *source, const struct collection *collection,
-                                  unsigned index, const char *release_dir, struct file_list *files,
-                                  struct errmsg *msg);
+                                  unsigned index, const char *release_dir, struct arena *arena,
+                                  struct manifest_file *entry, struct errmsg *msg);
 
 #endif

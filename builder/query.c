@@ -138,6 +138,48 @@ static void append_from(struct buffer *out, const struct query_path *path)
     }
 }
 
+/* LEVEL.COLUMN within RANGE, whose limits are the parameters ?1 and ?2. */
+static void append_within(struct buffer *out, unsigned level, struct slice column,
+                          const struct query_path *path, const struct key_range *range,
+                          const struct source_dialect *dialect)
+{
+    const char *collation = path->collection->key_is_text ? dialect->text_order : "";
+
+    if (range->has_low) {
+        append_column(out, level, column);
+        buffer_printf(out, "%s >= ?1", collation);
+    }
+    buffer_append_str(out, range->has_low && range->has_high ? " AND " : "");
+    if (range->has_high) {
+        append_column(out, level, column);
+        buffer_printf(out, "%s < ?2", collation);
+    }
+}
+
+/*
+ * Nested rows that are joined by the key itself are limited as well: what follows from two equal
+ * columns and a limit on one of them escapes PostgreSQL, which would group and sort the whole table
+ * for every range. Texts may be equal to a join without being the same bytes, so not these.
+ */
+static void append_range(struct buffer *out, const struct query_path *path,
+                         const struct key_range *range, const struct source_dialect *dialect)
+{
+    const struct nested *nested = path->depth > 0 ? path->nested[0] : NULL;
+    struct slice key = path->collection->key_column;
+
+    if (!range->has_low && !range->has_high) {
+        return;
+    }
+    buffer_append_str(out, " WHERE ");
+    append_within(out, 0, key, path, range, dialect);
+    for (unsigned i = 0; nested != NULL && i < nested->on_count; i++) {
+        if (!path->collection->key_is_text && slice_equal(nested->on[i].parent_column, key)) {
+            buffer_append_str(out, " AND ");
+            append_within(out, 1, nested->on[i].child_column, path, range, dialect);
+        }
+    }
+}
+
 static void append_key_order(struct buffer *out, const struct collection *collection,
                              const struct source_dialect *dialect)
 {
@@ -148,8 +190,8 @@ static void append_key_order(struct buffer *out, const struct collection *collec
     buffer_append_str(out, dialect->nulls_ascending); /* so that a null key is met at once */
 }
 
-void query_rows(const struct query_path *path, const struct source_dialect *dialect,
-                struct buffer *out)
+void query_rows(const struct query_path *path, const struct key_range *range,
+                const struct source_dialect *dialect, struct buffer *out)
 {
     buffer_append_str(out, "SELECT ");
     append_column(out, 0, path->collection->key_column);
@@ -158,6 +200,7 @@ void query_rows(const struct query_path *path, const struct source_dialect *dial
     }
     append_fields(out, path, path->depth);
     append_from(out, path);
+    append_range(out, path, range, dialect);
     buffer_append_str(out, " ORDER BY ");
     append_key_order(out, path->collection, dialect);
     for (unsigned level = 0; level <= path->depth; level++) {
@@ -165,12 +208,32 @@ void query_rows(const struct query_path *path, const struct source_dialect *dial
     }
 }
 
-void query_keys(const struct collection *collection, const struct source_dialect *dialect,
-                struct buffer *out)
+void query_keys(const struct collection *collection, const struct key_range *range,
+                const struct source_dialect *dialect, struct buffer *out)
 {
+    struct query_path path = {.collection = collection};
+
     buffer_append_str(out, "SELECT ");
     append_column(out, 0, collection->key_column);
-    buffer_printf(out, " FROM (%.*s\n) AS p ORDER BY ", SLICE_ARG(collection->keys));
+    buffer_printf(out, " FROM (%.*s\n) AS p", SLICE_ARG(collection->keys));
+    append_range(out, &path, range, dialect);
+    buffer_append_str(out, " ORDER BY ");
+    append_key_order(out, collection, dialect);
+}
+
+void query_counts(const struct collection *collection, const struct source_dialect *dialect,
+                  struct buffer *out)
+{
+    const char *collation = collection->key_is_text ? dialect->text_order : "";
+    struct query_path path = {.collection = collection};
+
+    buffer_append_str(out, "SELECT ");
+    append_column(out, 0, collection->key_column);
+    buffer_printf(out, "%s, count(*)", collation);
+    append_from(out, &path);
+    buffer_append_str(out, " GROUP BY ");
+    append_column(out, 0, collection->key_column);
+    buffer_printf(out, "%s ORDER BY ", collation);
     append_key_order(out, collection, dialect);
 }
 

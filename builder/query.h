@@ -6,12 +6,14 @@
  *           ORDER BY p.key, p.order, n1.order
  *
  * so that nested rows arrive in the order of the rows that they belong to and both streams are
- * merged in one pass. Rows are told apart by key and order columns: orders are total.
+ * merged in one pass. Rows are told apart by key and order columns: orders are total. A range of keys
+ * adds WHERE p.key >= ?1 AND p.key < ?2.
  */
 #ifndef VITRINE_BUILDER_QUERY_H
 #define VITRINE_BUILDER_QUERY_H
 
 #include "base/buffer.h"
+#include "builder/key_range.h"
 #include "definition/definition.h"
 #include "source/source.h"
 
@@ -33,13 +35,17 @@ unsigned query_column_count(const struct query_path *path);
 /* Columns that a field takes: 0 for nested rows, 2 for a ratio, otherwise 1. */
 unsigned query_field_columns(const struct field *field);
 
-/* Appends the SELECT of PATH's innermost level. */
-void query_rows(const struct query_path *path, const struct source_dialect *dialect,
-                struct buffer *out);
+/* Appends the SELECT of PATH's innermost level, of the keys within RANGE. */
+void query_rows(const struct query_path *path, const struct key_range *range,
+                const struct source_dialect *dialect, struct buffer *out);
 
-/* Appends the SELECT of every key that the collection's `keys` yields. */
-void query_keys(const struct collection *collection, const struct source_dialect *dialect,
-                struct buffer *out);
+/* Appends the SELECT of every key within RANGE that the collection's `keys` yields. */
+void query_keys(const struct collection *collection, const struct key_range *range,
+                const struct source_dialect *dialect, struct buffer *out);
+
+/* Appends the SELECT of every key that has rows, ascending, with their count. */
+void query_counts(const struct collection *collection, const struct source_dialect *dialect,
+                  struct buffer *out);
 
 /* Appends the SELECT of the keys, each with the values it is ordered by, in the order of a listing. */
 void query_listing(const struct collection *collection, const struct listing *listing,

@@ -30,13 +30,14 @@ char *key_text(char *text, const struct key *key)
 }
 
 enum err stream_open(struct source *source, const struct collection *collection,
-                     struct stream **out, struct errmsg *msg)
+                     const struct key_range *range, struct stream **out, struct errmsg *msg)
 {
     struct query_path path = {.collection = collection};
     struct stream *stream = memory_calloc(1, sizeof *stream);
     enum err rc;
 
     stream->context.source = source;
+    stream->context.range = range;
     stream->context.key.is_text = collection->key_is_text;
     arena_init(&stream->context.arena, 65536);
     kept_key_init(&stream->key);

@@ -1,5 +1,5 @@
 /*
- * A collection as it comes out of the source: its rows in order, each with its nested rows beside it.
+ * A range of a collection as it comes out of the source: its rows in order, each with its nested rows beside it.
  *
  * Good for: one pass over a collection with bounded memory, whatever its size.
  * Under the hood: one source stream for the rows and one for each nested member, all sorted alike and
@@ -12,6 +12,7 @@
 #define VITRINE_BUILDER_STREAM_H
 
 #include "base/arena.h"
+#include "builder/key_range.h"
 #include "builder/sorting.h"
 #include "definition/definition.h"
 #include "replica/reader.h"
@@ -34,8 +35,10 @@ struct stream_row {
     const struct stream_field *fields; /* indexed as in the collection */
 };
 
+/* The rows of the keys within RANGE, which outlives the stream. */
 MUST_CHECK enum err stream_open(struct source *source, const struct collection *collection,
-                                struct stream **out, struct errmsg *msg);
+                                const struct key_range *range, struct stream **out,
+                                struct errmsg *msg);
 
 /*
  * The next row or NULL at the end. Checks on the way that keys are not null and ascend, that a

@@ -3,10 +3,10 @@
 #define VITRINE_BUILDER_SUMMARY_H
 
 #include "builder/build.h"
-#include "builder/collect.h"
+#include "builder/work.h"
 
 /* Prints to stdout; RESULTS has one entry a collection. */
-void summary_print(const struct definition *definition, const struct collect_result *results,
+void summary_print(const struct definition *definition, const struct work_result *results,
                    const struct build_result *total);
 
 #endif

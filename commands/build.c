@@ -2,12 +2,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "builder/build.h"
 #include "commands/commands.h"
 #include "commands/default_definition.h"
+#include "replica/format.h"
+
+enum { JOBS_DEFAULT_MOST = 4 };
 
 struct build_arguments {
     const char *definition;
@@ -15,6 +19,9 @@ struct build_arguments {
     const char *root;
     int64_t every_ms;
     int64_t keep;
+    int64_t jobs;
+    int64_t retries;
+    int64_t partition_rows;
     bool allow_empty;
     bool force;
 };
@@ -30,12 +37,29 @@ static const struct option options[] = {
                     "keep running and look so often whether the source has changed; 0 builds once"),
     OPTION_INTEGER("keep", "N", "3", 2, 1000, struct build_arguments, keep,
                    "releases to keep, the new one included"),
+    OPTION_INTEGER("jobs", "N", NULL, 0, 64, struct build_arguments, jobs,
+                   "threads that read and pack at once; by default one a processor, at most 4"),
+    OPTION_INTEGER("retries", "N", "3", 0, 1000, struct build_arguments, retries,
+                   "how often to begin anew from a fresh snapshot when the source is lost"),
+    OPTION_INTEGER("partition-rows", "N", "1000000", 1000, PARTITION_ROWS_MAX,
+                   struct build_arguments, partition_rows, "rows that one partition may have"),
     OPTION_FLAG("allow-empty", struct build_arguments, allow_empty,
                 "accept collections that come out without a key"),
-    OPTION_FLAG("force", struct build_arguments, force,
-                "build also when nothing has changed since the current release"),
+    OPTION_FLAG(
+        "force", struct build_arguments, force,
+        "build also when nothing has changed since the current release, or room seems short"),
     OPTION_END,
 };
+
+static int64_t jobs_of(int64_t given)
+{
+    int64_t processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (given > 0) {
+        return given;
+    }
+    return processors < 1 ? 1 : processors < JOBS_DEFAULT_MOST ? processors : JOBS_DEFAULT_MOST;
+}
 
 static enum err build_once(const struct build_options *wanted, struct errmsg *msg)
 {
@@ -96,6 +120,9 @@ static int run(const struct command *command, int argc, char **argv)
         .source = given.source,
         .root = given.root,
         .keep = given.keep,
+        .jobs = jobs_of(given.jobs),
+        .retries = given.retries,
+        .partition_rows = given.partition_rows,
         .allow_empty = given.allow_empty,
         .force = given.force,
     };

@@ -18,7 +18,7 @@ struct source_operations {
                      struct errmsg *msg);
     void (*close)(struct source *source);
 
-    enum err (*begin)(struct source *source, struct errmsg *msg);
+    enum err (*begin)(struct source *const *sources, unsigned count, struct errmsg *msg);
     void (*end)(struct source *source);
     enum err (*position)(struct source *source, struct buffer *out, struct errmsg *msg);
     enum err (*has_table)(struct source *source, struct slice table, bool *out, struct errmsg *msg);
@@ -39,6 +39,7 @@ struct source_operations {
 
 struct source {
     const struct source_operations *operations;
+    const atomic_bool *stop; /* NULL: only a signal stops its work */
 };
 
 struct source_rows {

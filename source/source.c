@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "source/driver.h"
 
 static const struct scheme {
@@ -65,9 +66,19 @@ const struct source_dialect *source_dialect(const struct source *source)
     return &source->operations->dialect;
 }
 
-enum err source_begin(struct source *source, struct errmsg *msg)
+void source_stop_on(struct source *source, const atomic_bool *stop)
 {
-    return source->operations->begin(source, msg);
+    source->stop = stop;
+}
+
+bool source_is_stopped(const struct source *source)
+{
+    return interrupt_requested() || (source->stop != NULL && atomic_load(source->stop));
+}
+
+enum err source_begin(struct source *const *sources, unsigned count, struct errmsg *msg)
+{
+    return sources[0]->operations->begin(sources, count, msg);
 }
 
 void source_end(struct source *source)

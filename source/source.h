@@ -3,18 +3,21 @@
  *
  * A source is one connection with, at most, one read snapshot: every stream opened between
  * source_begin and source_end sees the same state of the data, whatever others commit meanwhile.
- * Several streams may be open at once.
+ * Several streams may be open at once. Several sources of one URL, each in a thread of its own, may
+ * share a snapshot.
  *
  * URLs: sqlite:FILE
  *       postgres://USER@HOST:PORT/DATABASE?OPTIONS, or postgresql:, or postgres: and what libpq calls
  *       a connection string: "postgres:service=shop"
  *
- * Thread-safety: a source and its streams belong to one thread.
- * Errors: ERR_SOURCE with the text of the database; ERR_USAGE for a URL it does not know.
+ * Thread-safety: a source and its streams belong to one thread at a time.
+ * Errors: ERR_SOURCE with the text of the database; ERR_LOST when the connection or the snapshot is
+ * gone and a new one may do; ERR_USAGE for a URL it does not know; ERR_INTERRUPTED.
  */
 #ifndef VITRINE_SOURCE_SOURCE_H
 #define VITRINE_SOURCE_SOURCE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/buffer.h"
@@ -41,8 +44,20 @@ struct source_dialect {
 };
 const struct source_dialect *source_dialect(const struct source *source);
 
-/* A consistent read snapshot from here to source_end. */
-MUST_CHECK enum err source_begin(struct source *source, struct errmsg *msg);
+/*
+ * From here on long waits and sorts of SOURCE end with ERR_INTERRUPTED soon after *STOP is set, by any
+ * thread, as they do after a signal.
+ */
+void source_stop_on(struct source *source, const atomic_bool *stop);
+
+/* Whether that is so: loops over rows that are there already look for themselves. */
+bool source_is_stopped(const struct source *source);
+
+/*
+ * One consistent read snapshot from here to source_end for all SOURCES, which were opened from one
+ * URL: each is ended on its own, the first one last.
+ */
+MUST_CHECK enum err source_begin(struct source *const *sources, unsigned count, struct errmsg *msg);
 void source_end(struct source *source);
 
 /*

@@ -72,7 +72,9 @@ static void end_postgres(struct source *base)
     struct source_postgres *source = (struct source_postgres *)base;
 
     if (source->in_snapshot) {
-        PQclear(PQexec(source->main, "ROLLBACK"));
+        if (PQtransactionStatus(source->main) != PQTRANS_IDLE) {
+            PQclear(PQexec(source->main, "ROLLBACK"));
+        }
         source->in_snapshot = false;
         postgres_end_idle(source);
     }
@@ -97,23 +99,30 @@ static enum err export_snapshot(struct source_postgres *source, struct errmsg *m
     return rc;
 }
 
-static enum err begin_postgres(struct source *base, struct errmsg *msg)
+/* The others need no transaction on their main connections: their streams' refer to the snapshot. */
+static enum err begin_postgres(struct source *const *sources, unsigned count, struct errmsg *msg)
 {
-    struct source_postgres *source = (struct source_postgres *)base;
+    struct source_postgres *first = (struct source_postgres *)sources[0];
     enum err rc;
 
-    assert(!source->in_snapshot);
-    rc =
-        postgres_run(source, source->main, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", msg);
+    assert(!first->in_snapshot);
+    rc = postgres_run(first, first->main, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", msg);
     if (rc != ERR_NONE) {
         return rc;
     }
-    source->in_snapshot = true;
-    rc = export_snapshot(source, msg);
+    first->in_snapshot = true;
+    rc = export_snapshot(first, msg);
     if (rc != ERR_NONE) {
-        end_postgres(base);
+        end_postgres(sources[0]);
+        return rc;
     }
-    return rc;
+    for (unsigned i = 1; i < count; i++) {
+        struct source_postgres *other = (struct source_postgres *)sources[i];
+
+        memcpy(other->snapshot, first->snapshot, sizeof other->snapshot);
+        other->in_snapshot = true;
+    }
+    return ERR_NONE;
 }
 
 static enum err has_table(struct source *base, struct slice table, bool *out, struct errmsg *msg)

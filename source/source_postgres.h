@@ -44,8 +44,8 @@ void postgres_one_line(struct buffer *out, const char *text);
 void postgres_without_quoted(struct buffer *out, const char *text);
 
 /*
- * Writes the database's complaint, what helps against it, and the beginning of SQL; returns
- * ERR_SOURCE. RESULT may be NULL, when the connection itself is at fault.
+ * Writes the database's complaint, what helps against it, and the beginning of SQL; returns ERR_LOST
+ * when a new connection or snapshot may do, otherwise ERR_SOURCE. RESULT may be NULL, when the connection itself is at fault.
  */
 enum err postgres_error(const struct source_postgres *source, PGconn *conn, const PGresult *result,
                         const char *sql, struct errmsg *msg);

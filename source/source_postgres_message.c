@@ -66,6 +66,24 @@ static const char *advice_for(const PGresult *result)
     return "";
 }
 
+/* Whether a new connection, or a new snapshot, may do what this one could not. */
+static bool is_lost(const PGconn *conn, const PGresult *result)
+{
+    static const char *const states[] = {
+        "08",                      /* connection exceptions */
+        "57P01",                   /* the server, or an administrator, ended the session */
+        "57P02", "57P03", "40001", /* a standby could not keep the snapshot any longer */
+    };
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+    for (unsigned i = 0; state != NULL && i < sizeof states / sizeof states[0]; i++) {
+        if (strncmp(state, states[i], strlen(states[i])) == 0) {
+            return true;
+        }
+    }
+    return PQstatus(conn) == CONNECTION_BAD;
+}
+
 static void append_field(struct buffer *text, const PGresult *result, int field)
 {
     const char *value = PQresultErrorField(result, field);
@@ -81,6 +99,7 @@ enum err postgres_error(const struct source_postgres *source, PGconn *conn, cons
     struct buffer text;
     struct buffer line;
     struct buffer shown;
+    enum err rc;
 
     buffer_init(&text, sizeof msg->text);
     buffer_init(&line, sizeof msg->text);
@@ -93,12 +112,13 @@ enum err postgres_error(const struct source_postgres *source, PGconn *conn, cons
     }
     postgres_one_line(&line, buffer_str(&text));
     postgres_one_line(&shown, sql);
-    err_set(msg, ERR_SOURCE, "%s: %s%s (in: %.*s%s)", source->label,
+    rc = is_lost(conn, result) ? ERR_LOST : ERR_SOURCE;
+    err_set(msg, rc, "%s: %s%s (in: %.*s%s)", source->label,
             line.len == 0 ? "the connection is lost" : buffer_str(&line), advice_for(result),
             POSTGRES_STATEMENT_SHOWN, buffer_str(&shown),
             shown.len > POSTGRES_STATEMENT_SHOWN ? "..." : "");
     buffer_free(&text);
     buffer_free(&line);
     buffer_free(&shown);
-    return ERR_SOURCE;
+    return rc;
 }

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
-#include "base/interrupt.h"
 #include "source/source_postgres.h"
 #include "source/source_postgres_bytes.h"
 #include "source/source_postgres_decode.h"
@@ -83,7 +82,7 @@ static enum err wait_for_more(struct rows_postgres *rows, struct errmsg *msg)
 {
     struct pollfd socket = {.fd = PQsocket(rows->conn), .events = POLLIN};
 
-    if (interrupt_requested()) {
+    if (source_is_stopped(&rows->source->base)) {
         return err_set(msg, ERR_INTERRUPTED, "interrupted");
     }
     if (poll(&socket, 1, WAIT_MS) < 0 && errno != EINTR) {
@@ -317,7 +316,7 @@ static enum err check_not_replaced(struct rows_postgres *rows, struct errmsg *ms
     buffer_init(&name, POSTGRES_SQL_MAX);
     rc = postgres_ask(rows->source, rows->conn, replaced_sql, &name, msg);
     if (rc == ERR_NONE && name.len > 0) {
-        rc = err_set(msg, ERR_SOURCE,
+        rc = err_set(msg, ERR_LOST,
                      "%s: the table %s was replaced or truncated after the snapshot was taken; "
                      "try again",
                      rows->source->label, buffer_str(&name));

@@ -7,14 +7,23 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/file.h"
 
-enum { BUSY_TIMEOUT_MS = 5000, TICKS_MOST = 20, TICK_MS = 1 };
+enum {
+    BUSY_TIMEOUT_MS = 5000,
+    TICKS_MOST = 20,
+    TICK_MS = 1,
+    STEPS_BETWEEN_LOOKS = 20000, /* of SQLite's virtual machine, at the stop flag: some 0.5 ms */
+};
 
 enum err sqlite_error(const struct source_sqlite *source, const char *sql, struct errmsg *msg)
 {
+    if (sqlite3_errcode(source->db) == SQLITE_INTERRUPT) {
+        return err_set(msg, ERR_INTERRUPTED, "interrupted");
+    }
     return err_set(msg, ERR_SOURCE, "%s: %s (in: %.*s%s)", source->path, sqlite3_errmsg(source->db),
                    SQLITE_STATEMENT_SHOWN, sql, strlen(sql) > SQLITE_STATEMENT_SHOWN ? "..." : "");
 }
@@ -47,6 +56,12 @@ static char *plain_path(const char *place)
     return place[0] == '/' ? memory_copy_str(place) : path_join(".", "%s", place);
 }
 
+/* A sort may take long before its first row comes. */
+static int stops(void *arg)
+{
+    return source_is_stopped(arg);
+}
+
 static enum err open_database(struct source_sqlite *source, struct errmsg *msg)
 {
     int flags = SQLITE_OPEN_NOMUTEX |
@@ -63,6 +78,7 @@ static enum err open_database(struct source_sqlite *source, struct errmsg *msg)
     sqlite3_extended_result_codes(source->db, 1);
     sqlite3_busy_timeout(source->db, BUSY_TIMEOUT_MS);
     if (source->mode == SOURCE_READ) {
+        sqlite3_progress_handler(source->db, STEPS_BETWEEN_LOOKS, stops, &source->base);
         /* Opening alone reads nothing: a file that is no database is better refused here. */
         return sqlite_run(source, "PRAGMA cache_size = -65536; SELECT 1 FROM sqlite_schema", msg);
     }
@@ -177,7 +193,7 @@ static void end_sqlite(struct source *base)
 }
 
 /* SQLite takes its snapshot at the first read after BEGIN, hence the read here. */
-static enum err begin_sqlite(struct source *base, struct errmsg *msg)
+static enum err begin_one(struct source *base, struct errmsg *msg)
 {
     struct source_sqlite *source = (struct source_sqlite *)base;
     enum err rc;
@@ -196,6 +212,70 @@ static enum err begin_sqlite(struct source *base, struct errmsg *msg)
     if (rc != ERR_NONE) {
         end_sqlite(base);
     }
+    return rc;
+}
+
+/*
+ * A connection that holds the write lock, so that nobody commits while several others begin to read;
+ * NULL where we may not write.
+ */
+static enum err hold_writers(const struct source_sqlite *source, sqlite3 **out, struct errmsg *msg)
+{
+    int result;
+
+    *out = NULL;
+    if (access(source->path, W_OK) != 0) {
+        return ERR_NONE;
+    }
+    result = sqlite3_open_v2(source->path, out, SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE, NULL);
+    if (result == SQLITE_OK) {
+        sqlite3_busy_timeout(*out, BUSY_TIMEOUT_MS);
+        result = sqlite3_exec(*out, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    }
+    if (result != SQLITE_OK) {
+        err_set(msg, ERR_SOURCE, "%s: %s; --jobs 1 needs no lock", source->path,
+                sqlite3_errmsg(*out));
+        sqlite3_close(*out);
+        return ERR_SOURCE;
+    }
+    return ERR_NONE;
+}
+
+/* Without a lock: whether nothing was committed since the first of SOURCES began. */
+static enum err check_same(const struct source *first, struct errmsg *msg)
+{
+    const struct source_sqlite *source = (const struct source_sqlite *)first;
+    char position[SQLITE_POSITION_MAX];
+    enum err rc = probe(source, position, msg);
+
+    if (rc == ERR_NONE && strcmp(position, source->snapshot_position) != 0) {
+        rc = err_set(msg, ERR_LOST,
+                     "%s was written while several connections began to read; --jobs 1 needs one",
+                     source->path);
+    }
+    return rc;
+}
+
+static enum err begin_sqlite(struct source *const *sources, unsigned count, struct errmsg *msg)
+{
+    sqlite3 *lock = NULL;
+    unsigned begun = 0;
+    enum err rc = ERR_NONE;
+
+    if (count > 1) {
+        rc = hold_writers((struct source_sqlite *)sources[0], &lock, msg);
+    }
+    while (rc == ERR_NONE && begun < count) {
+        rc = begin_one(sources[begun], msg);
+        begun += rc == ERR_NONE;
+    }
+    if (rc == ERR_NONE && count > 1 && lock == NULL) {
+        rc = check_same(sources[0], msg);
+    }
+    while (rc != ERR_NONE && begun > 0) {
+        end_sqlite(sources[--begun]);
+    }
+    sqlite3_close(lock);
     return rc;
 }
 

@@ -26,7 +26,7 @@ struct source_sqlite {
     bool owns_temp_folder; /* sqlite3_temp_directory is ours to free */
 };
 
-/* Writes the database's complaint and the beginning of SQL; returns ERR_SOURCE. */
+/* Writes the database's complaint and the beginning of SQL; returns ERR_SOURCE or ERR_INTERRUPTED. */
 enum err sqlite_error(const struct source_sqlite *source, const char *sql, struct errmsg *msg);
 
 /* Runs statements that return nothing of interest. */

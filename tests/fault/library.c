@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "builder/build.h"
+#include "replica/format.h"
 #include "builder/import.h"
 #include "source/source.h"
 
@@ -104,6 +105,8 @@ enum err library_build(const struct library *library, uint64_t *number, struct e
                                     .source = library->url,
                                     .root = library->root,
                                     .keep = 2,
+                                    .jobs = 1,
+                                    .partition_rows = PARTITION_ROWS_MAX,
                                     .force = true};
     struct build_result result;
     enum err rc = build_release(&options, false, &result, msg);

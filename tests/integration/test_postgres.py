@@ -211,10 +211,10 @@ class Building(support.TestCase):
         self.sessions.append(Session(cluster, self.database))
         return self.sessions[-1]
 
-    def command(self, url=None):
-        """The arguments of a build."""
+    def command(self, url=None, jobs=1):
+        """The arguments of a build; with one job it is known what it does when."""
         return ("build", "--definition", self.path("moves.yaml"), "--source", url or self.url,
-                "--root", self.root)
+                "--root", self.root, "--jobs", str(jobs), "--retries", "0")
 
     def build(self, url=None, **options):
         """Runs a build to its end."""
@@ -253,7 +253,7 @@ class Building(support.TestCase):
         holder = self.session()
         holder.run("BEGIN; LOCK TABLE lent IN ACCESS EXCLUSIVE MODE;")
         process = self.start(*self.command())
-        support.wait_until(lambda: self.waiting() == 1, what="a build that waits")
+        support.wait_until(lambda: self.waiting() > 0, what="a build that waits")
         return process, holder
 
     # ---- rights ----

@@ -14,8 +14,11 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "builder/key_range.h"
 #include "definition/definition.h"
 #include "source/source.h"
+
+static const struct key_range everything = {.row_count = 0};
 
 struct shelf {
     char folder[64];
@@ -86,7 +89,7 @@ static inline void shelf_fill(struct shelf *shelf, const char *sql)
     }
     sqlite3_close(db);
     OK(source_open(shelf->url, SOURCE_READ, &shelf->source, &shelf->msg));
-    OK(source_begin(shelf->source, &shelf->msg));
+    OK(source_begin(&shelf->source, 1, &shelf->msg));
 }
 
 #endif

@@ -1,4 +1,5 @@
 #include "builder/build.h"
+#include "replica/format.h"
 
 #include <sys/file.h>
 #include <unistd.h>
@@ -30,8 +31,12 @@ static struct place place_of(struct shelf *shelf)
     struct place place = {.definition = path_join(shelf->folder, "definition.yaml"),
                           .root = path_join(shelf->folder, "root")};
 
-    place.options = (struct build_options){
-        .definition = place.definition, .source = shelf->url, .root = place.root, .keep = 2};
+    place.options = (struct build_options){.definition = place.definition,
+                                           .source = shelf->url,
+                                           .root = place.root,
+                                           .keep = 2,
+                                           .jobs = 1,
+                                           .partition_rows = PARTITION_ROWS_MAX};
     OK(file_write(place.definition, slice_str(definition_text), &shelf->msg));
     return place;
 }

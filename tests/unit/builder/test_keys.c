@@ -46,7 +46,7 @@ static void assert_keys(struct shelf *shelf, const char *definition, const char 
     buffer_init(&out, 4096);
     buffer_printf(&sql, "CREATE TABLE all_keys(k); INSERT INTO all_keys VALUES %s", values);
     shelf_fill(shelf, buffer_str(&sql));
-    OK(keys_open(shelf->source, collection, &keys, &shelf->msg));
+    OK(keys_open(shelf->source, collection, &everything, &keys, &shelf->msg));
     for (unsigned i = 0; i < limit_count; i++) {
         OK(take(keys, &limits[i], &out, &shelf->msg));
         buffer_append_str(&out, "| ");
@@ -85,7 +85,7 @@ static void without_keys_the_stream_is_empty(void **state)
     const struct key *key = &(const struct key){.integer = 1};
 
     shelf_fill(shelf, "CREATE TABLE t(k, v); INSERT INTO t VALUES(1, 1)");
-    OK(keys_open(shelf->source, collection, &keys, &shelf->msg));
+    OK(keys_open(shelf->source, collection, &everything, &keys, &shelf->msg));
     OK(keys_before(keys, NULL, &key, &shelf->msg));
     assert_null(key);
     keys_close(keys);
@@ -119,7 +119,8 @@ static void a_key_of_another_type_is_refused(void **state)
         definition_free(shelf->definition);
         shelf_define(shelf, cases[i].definition);
         shelf_fill(shelf, sql);
-        OK(keys_open(shelf->source, &shelf->definition->collections[0], &keys, &shelf->msg));
+        OK(keys_open(shelf->source, &shelf->definition->collections[0], &everything, &keys,
+                     &shelf->msg));
         assert_int_equal(keys_before(keys, NULL, &key, &shelf->msg), ERR_INPUT);
         assert_string_equal(shelf->msg.text, cases[i].message);
         keys_close(keys);

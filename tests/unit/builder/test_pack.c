@@ -43,8 +43,12 @@ static struct release *build(struct shelf *shelf)
 {
     char *path = path_join(shelf->folder, "definition.yaml");
     char *root = path_join(shelf->folder, "root");
-    struct build_options options = {
-        .definition = path, .source = shelf->url, .root = root, .keep = 2};
+    struct build_options options = {.definition = path,
+                                    .source = shelf->url,
+                                    .root = root,
+                                    .keep = 2,
+                                    .jobs = 1,
+                                    .partition_rows = PARTITION_ROWS_MAX};
     struct build_result result;
     struct release *release = NULL;
     struct buffer sql;

@@ -18,7 +18,7 @@ static void assert_rows(const struct query_path *path, const struct source_diale
     struct buffer sql;
 
     buffer_init(&sql, QUERY_SIZE_MAX);
-    query_rows(path, dialect, &sql);
+    query_rows(path, &everything, dialect, &sql);
     assert_sql(&sql, expected);
 }
 
@@ -155,9 +155,83 @@ static void keys_are_sorted_as_rows_are(void **state)
     struct buffer sql;
 
     buffer_init(&sql, QUERY_SIZE_MAX);
-    query_keys(collection, &postgres_like, &sql);
+    query_keys(collection, &everything, &postgres_like, &sql);
     assert_sql(&sql, "SELECT p.\"shelf\" FROM (SELECT shelf FROM shelves\n) AS p ORDER BY "
                      "p.\"shelf\" COLLATE \"C\" NULLS FIRST");
+}
+
+static const char numbered[] = "  x:\n"
+                               "    key: id\n"
+                               "    rows: SELECT * FROM t\n"
+                               "    keys: SELECT id FROM u\n"
+                               "    fields:\n"
+                               "      parts:\n"
+                               "        rows: SELECT * FROM v\n"
+                               "        on: {t_id: id, other: other}\n"
+                               "        as: list\n"
+                               "        order: [n]\n"
+                               "        fields: {n: integer}\n";
+
+static const struct key_range middle = {.has_low = true, .has_high = true};
+
+/* Otherwise PostgreSQL would go through all of a grouped table for each range. */
+static void a_range_limits_rows_and_what_is_joined_by_the_key(void **state)
+{
+    const struct collection *collection = shelf_define(*state, numbered);
+    struct query_path path = {
+        .collection = collection, .nested = {collection->fields[0].nested}, .depth = 1};
+    struct buffer sql;
+
+    buffer_init(&sql, QUERY_SIZE_MAX);
+    query_rows(&path, &middle, &postgres_like, &sql);
+    assert_sql(&sql, "SELECT p.\"id\", n1.\"n\" FROM (SELECT * FROM t\n) AS p JOIN (SELECT * FROM "
+                     "v\n) AS n1 ON n1.\"t_id\" = p.\"id\" AND n1.\"other\" = p.\"other\" "
+                     "WHERE p.\"id\" >= ?1 AND p.\"id\" < ?2 AND n1.\"t_id\" >= ?1 AND "
+                     "n1.\"t_id\" < ?2 ORDER BY p.\"id\" NULLS FIRST, n1.\"n\" NULLS FIRST");
+}
+
+static void the_first_and_the_last_range_have_one_limit(void **state)
+{
+    static const struct key_range first = {.has_high = true};
+    static const struct key_range last = {.has_low = true};
+    const struct collection *collection = shelf_define(*state, numbered);
+    struct buffer sql;
+
+    buffer_init(&sql, QUERY_SIZE_MAX);
+    query_keys(collection, &first, &sqlite_like, &sql);
+    assert_sql(&sql, "SELECT p.\"id\" FROM (SELECT id FROM u\n) AS p WHERE p.\"id\" < ?2 ORDER BY "
+                     "p.\"id\"");
+    buffer_init(&sql, QUERY_SIZE_MAX);
+    query_keys(collection, &last, &sqlite_like, &sql);
+    assert_sql(&sql, "SELECT p.\"id\" FROM (SELECT id FROM u\n) AS p WHERE p.\"id\" >= ?1 ORDER "
+                     "BY p.\"id\"");
+}
+
+/* Two texts may be equal to a join, by its collation, and yet not be the same bytes. */
+static void a_range_of_texts_is_bytewise_and_leaves_joined_rows_alone(void **state)
+{
+    const struct collection *collection = shelf_define(*state, nested);
+    struct query_path path = {
+        .collection = collection, .nested = {collection->fields[2].nested}, .depth = 1};
+    struct buffer sql;
+
+    buffer_init(&sql, QUERY_SIZE_MAX);
+    query_rows(&path, &middle, &sqlite_like, &sql);
+    assert_non_null(strstr(buffer_str(&sql), " WHERE p.\"shelf\" COLLATE BINARY >= ?1 AND "
+                                             "p.\"shelf\" COLLATE BINARY < ?2 ORDER BY "));
+    buffer_free(&sql);
+}
+
+static void counts_group_by_the_key(void **state)
+{
+    struct buffer sql;
+
+    buffer_init(&sql, QUERY_SIZE_MAX);
+    query_counts(shelf_define(*state, nested), &postgres_like, &sql);
+    assert_sql(&sql,
+               "SELECT p.\"shelf\" COLLATE \"C\", count(*) FROM (SELECT * FROM t -- all\n) AS "
+               "p GROUP BY p.\"shelf\" COLLATE \"C\" ORDER BY p.\"shelf\" COLLATE \"C\" "
+               "NULLS FIRST");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, shelf_setup, shelf_teardown)
@@ -172,6 +246,10 @@ int main(void)
         TEST(two_levels_join_two_levels),
         TEST(a_decimal_is_sorted_as_a_number_also_where_it_is_text),
         TEST(keys_are_sorted_as_rows_are),
+        TEST(a_range_limits_rows_and_what_is_joined_by_the_key),
+        TEST(the_first_and_the_last_range_have_one_limit),
+        TEST(a_range_of_texts_is_bytewise_and_leaves_joined_rows_alone),
+        TEST(counts_group_by_the_key),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

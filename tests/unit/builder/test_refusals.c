@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "builder/build.h"
+#include "replica/format.h"
 #include "replica/reader.h"
 
 struct fixture {
@@ -52,7 +53,9 @@ static enum err build(struct fixture *fixture, const char *sql, const char *defi
     struct build_options options = {.definition = fixture->definition,
                                     .source = fixture->url,
                                     .root = fixture->root,
-                                    .keep = 2};
+                                    .keep = 2,
+                                    .jobs = 1,
+                                    .partition_rows = PARTITION_ROWS_MAX};
     struct build_result result;
     sqlite3 *db;
 

@@ -36,7 +36,7 @@ static struct streamed read_all(struct shelf *shelf, const struct collection *co
     const struct stream_row *row = NULL;
 
     buffer_init(&result.text, 1 << 20);
-    result.rc = stream_open(shelf->source, collection, &stream, &shelf->msg);
+    result.rc = stream_open(shelf->source, collection, &everything, &stream, &shelf->msg);
     while (result.rc == ERR_NONE) {
         result.rc = stream_next(stream, &row, &shelf->msg);
         if (result.rc != ERR_NONE || row == NULL) {

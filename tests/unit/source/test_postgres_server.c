@@ -268,7 +268,7 @@ static void a_snapshot_does_not_see_later_commits_in_any_stream(void **state)
 
     other_run(fixture, "DROP TABLE IF EXISTS t; CREATE TABLE t (x int); INSERT INTO t VALUES (1)");
     source = open_source(fixture, SOURCE_READ);
-    OK(source_begin(source, &fixture->msg));
+    OK(source_begin(&source, 1, &fixture->msg));
     other_run(fixture, "INSERT INTO t VALUES (2)"); /* before the first stream of the snapshot */
     assert_int_equal(read_integer(fixture, source, "SELECT count(*) FROM t"), 1);
     OK(source_query(source, "SELECT x FROM t", NULL, 0, 1, &open_rows, &fixture->msg));
@@ -277,9 +277,30 @@ static void a_snapshot_does_not_see_later_commits_in_any_stream(void **state)
     source_rows_close(open_rows);
     source_end(source);
     assert_int_equal(read_integer(fixture, source, "SELECT count(*) FROM t"), 3);
-    OK(source_begin(source, &fixture->msg));
+    OK(source_begin(&source, 1, &fixture->msg));
     assert_int_equal(read_integer(fixture, source, "SELECT count(*) FROM t"), 3);
     source_close(source);
+}
+
+static void several_sources_share_a_snapshot(void **state)
+{
+    struct fixture *fixture = *state;
+    struct source *sources[3];
+
+    other_run(fixture, "DROP TABLE IF EXISTS t; CREATE TABLE t (x int); INSERT INTO t VALUES (1)");
+    for (unsigned i = 0; i < 3; i++) {
+        sources[i] = open_source(fixture, SOURCE_READ);
+    }
+    OK(source_begin(sources, 3, &fixture->msg));
+    other_run(fixture, "INSERT INTO t VALUES (2)");
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(read_integer(fixture, sources[i], "SELECT count(*) FROM t"), 1);
+    }
+    for (unsigned i = 3; i > 0; i--) {
+        source_end(sources[i - 1]);
+        assert_int_equal(read_integer(fixture, sources[i - 1], "SELECT count(*) FROM t"), 2);
+        source_close(sources[i - 1]);
+    }
 }
 
 static void only_writing_changes_the_position(void **state)
@@ -297,7 +318,7 @@ static void only_writing_changes_the_position(void **state)
     }
     texts[1] = position(fixture, source);
     assert_string_equal(texts[0], texts[1]);
-    OK(source_begin(source, &fixture->msg));
+    OK(source_begin(&source, 1, &fixture->msg));
     other_run(fixture, "UPDATE t SET x = 2");
     texts[2] = position(fixture, source);
     assert_string_equal(texts[0], texts[2]); /* of the snapshot, not of now */
@@ -396,6 +417,7 @@ int main(void)
         TEST(a_session_has_our_settings),
         TEST(what_a_role_sets_for_itself_is_kept),
         TEST(a_snapshot_does_not_see_later_commits_in_any_stream),
+        TEST(several_sources_share_a_snapshot),
         TEST(only_writing_changes_the_position),
         TEST(tables_and_views_are_there_and_indexes_are_not),
         TEST(a_loaded_record_comes_back),

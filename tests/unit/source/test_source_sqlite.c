@@ -257,7 +257,7 @@ static void a_snapshot_does_not_see_later_commits(void **state)
     make_database(fixture, "CREATE TABLE t (x); INSERT INTO t VALUES (1)");
     source = open_read(fixture);
     other = other_open(fixture);
-    OK(source_begin(source, &fixture->msg));
+    OK(source_begin(&source, 1, &fixture->msg));
     other_run(other, "INSERT INTO t VALUES (2)"); /* before the first stream of the snapshot */
     assert_int_equal(count_rows(fixture, source, "SELECT count(*) FROM t"), 1);
     other_run(other, "INSERT INTO t VALUES (3)");
@@ -265,6 +265,76 @@ static void a_snapshot_does_not_see_later_commits(void **state)
     source_end(source);
     assert_int_equal(count_rows(fixture, source, "SELECT count(*) FROM t"), 3);
     sqlite3_close(other);
+    source_close(source);
+}
+
+/* Nobody commits while the second one begins: the write lock is held by a third until both have. */
+static void several_sources_share_a_snapshot(void **state)
+{
+    struct fixture *fixture = *state;
+    struct source *sources[2];
+    sqlite3 *other;
+
+    make_database(fixture,
+                  "PRAGMA journal_mode = WAL; CREATE TABLE t (x); INSERT INTO t VALUES (1)");
+    sources[0] = open_read(fixture);
+    sources[1] = open_read(fixture);
+    other = other_open(fixture);
+    OK(source_begin(sources, 2, &fixture->msg));
+    other_run(other, "INSERT INTO t VALUES (2)"); /* the lock is gone again */
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(count_rows(fixture, sources[i], "SELECT count(*) FROM t"), 1);
+    }
+    source_end(sources[1]);
+    source_end(sources[0]);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(count_rows(fixture, sources[i], "SELECT count(*) FROM t"), 2);
+        source_close(sources[i]);
+    }
+    sqlite3_close(other);
+}
+
+static void a_writer_in_the_way_of_a_shared_snapshot_is_named(void **state)
+{
+    struct fixture *fixture = *state;
+    struct source *sources[2];
+    sqlite3 *other;
+
+    make_database(fixture,
+                  "PRAGMA journal_mode = WAL; CREATE TABLE t (x); INSERT INTO t VALUES (1)");
+    sources[0] = open_read(fixture);
+    sources[1] = open_read(fixture);
+    other = other_open(fixture);
+    other_run(other, "BEGIN IMMEDIATE");
+    assert_int_equal(source_begin(sources, 2, &fixture->msg), ERR_SOURCE);
+    assert_non_null(strstr(fixture->msg.text, "database is locked; --jobs 1 needs no lock"));
+    other_run(other, "COMMIT");
+    OK(source_begin(sources, 2, &fixture->msg));
+    source_close(sources[1]);
+    source_close(sources[0]);
+    sqlite3_close(other);
+}
+
+/* A sort gives no row until it is done. */
+static void a_long_statement_ends_when_it_is_told_to_stop(void **state)
+{
+    struct fixture *fixture = *state;
+    atomic_bool stop = true;
+    struct source *source;
+    struct source_rows *rows;
+    const struct value *row;
+
+    make_database(fixture, "CREATE TABLE t (x); INSERT INTO t VALUES (1)");
+    source = open_read(fixture);
+    OK(source_query(
+        source,
+        "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 2000000000)"
+        " SELECT count(*) FROM n",
+        NULL, 0, 1, &rows, &fixture->msg));
+    source_stop_on(source, &stop);
+    assert_int_equal(source_rows_next(rows, &row, &fixture->msg), ERR_INTERRUPTED);
+    assert_string_equal(fixture->msg.text, "interrupted");
+    source_rows_close(rows);
     source_close(source);
 }
 
@@ -278,7 +348,7 @@ static void streams_of_one_snapshot_run_side_by_side(void **state)
 
     make_database(fixture, "CREATE TABLE t (x); INSERT INTO t VALUES (1), (2)");
     source = open_read(fixture);
-    OK(source_begin(source, &fixture->msg));
+    OK(source_begin(&source, 1, &fixture->msg));
     OK(source_query(source, "SELECT x FROM t ORDER BY x", NULL, 0, 1, &first, &fixture->msg));
     OK(source_query(source, "SELECT -x FROM t ORDER BY x", NULL, 0, 1, &second, &fixture->msg));
     for (int64_t i = 1; i <= 2; i++) {
@@ -302,7 +372,7 @@ static void reading_does_not_change_the_position(void **state)
     make_database(fixture, "CREATE TABLE t (x); INSERT INTO t VALUES (1)");
     source = open_read(fixture);
     before = position(fixture, source);
-    OK(source_begin(source, &fixture->msg));
+    OK(source_begin(&source, 1, &fixture->msg));
     assert_int_equal(count_rows(fixture, source, "SELECT count(*) FROM t"), 1);
     source_close(source);
     usleep(20000);
@@ -328,7 +398,7 @@ static void a_commit_changes_the_position(void **state)
     source = open_read(fixture);
     other = other_open(fixture);
     before = position(fixture, source);
-    OK(source_begin(source, &fixture->msg));
+    OK(source_begin(&source, 1, &fixture->msg));
     other_run(other, "UPDATE t SET x = 2");
     inside = position(fixture, source);
     assert_string_equal(before, inside); /* never later than what the snapshot shows */
@@ -377,6 +447,9 @@ int main(void)
         TEST(a_blob_is_refused_by_the_name_of_its_column),
         TEST(an_error_while_stepping_is_reported),
         TEST(a_snapshot_does_not_see_later_commits),
+        TEST(several_sources_share_a_snapshot),
+        TEST(a_writer_in_the_way_of_a_shared_snapshot_is_named),
+        TEST(a_long_statement_ends_when_it_is_told_to_stop),
         TEST(streams_of_one_snapshot_run_side_by_side),
         TEST(reading_does_not_change_the_position),
         TEST(a_commit_changes_the_position),

@@ -204,7 +204,7 @@ static void loading_beside_a_reader_works(void **state)
     load_two(fixture, source, "before");
     OK(source_settle(source, &fixture->msg));
     OK(source_open(fixture->url, SOURCE_READ, &reader, &fixture->msg));
-    OK(source_begin(reader, &fixture->msg));
+    OK(source_begin(&reader, 1, &fixture->msg));
     load_two(fixture, source, "after");
     OK(source_query(reader, "SELECT book FROM loans WHERE id = 5", NULL, 0, 1, &rows,
                     &fixture->msg));

@@ -1,0 +1,179 @@
+#include "builder/key_range.h"
+
+#include <string.h>
+
+#include "builder/query.h"
+#include "shelf.h"
+
+static const char by_number[] = "  x:\n"
+                                "    key: id\n"
+                                "    rows: SELECT id, n FROM t\n"
+                                "    fields: {n: integer}\n"
+                                "    orders: {by_n: [n]}\n";
+
+static const char by_text[] = "  x:\n"
+                              "    key: {column: id, type: text}\n"
+                              "    rows: SELECT id, n FROM t\n"
+                              "    fields: {n: integer}\n"
+                              "    orders: {by_n: [n]}\n";
+
+static void append_key(struct buffer *out, const struct key *key)
+{
+    if (key->is_text) {
+        buffer_append_slice(out, key->text);
+    } else {
+        buffer_printf(out, "%lld", (long long)key->integer);
+    }
+}
+
+/* "[..5):3 [5..):1" for a range up to 5 of 3 rows and the rest of 1. */
+static char *describe(const struct key_ranges *ranges)
+{
+    struct buffer text;
+    char *copy;
+
+    buffer_init(&text, 4096);
+    for (unsigned i = 0; i < ranges->count; i++) {
+        const struct key_range *range = &ranges->items[i];
+
+        buffer_append_str(&text, i > 0 ? " [" : "[");
+        if (range->has_low) {
+            append_key(&text, &range->low);
+        }
+        buffer_append_str(&text, "..");
+        if (range->has_high) {
+            append_key(&text, &range->high);
+        }
+        buffer_printf(&text, "):%llu", (unsigned long long)range->row_count);
+    }
+    copy = strdup(buffer_str(&text));
+    buffer_free(&text);
+    return copy;
+}
+
+static enum err read_ranges(struct shelf *shelf, const char *collection, const char *sql,
+                            uint64_t rows_max, struct key_ranges *out)
+{
+    const struct collection *defined = shelf_define(shelf, collection);
+    struct progress progress;
+    enum err rc;
+
+    shelf_fill(shelf, sql);
+    progress_begin(&progress, "x", "keys", 0);
+    rc = key_ranges_read(shelf->source, defined, rows_max, &progress, out, &shelf->msg);
+    progress_end(&progress);
+    return rc;
+}
+
+static void assert_ranges(struct shelf *shelf, const char *collection, const char *sql,
+                          uint64_t rows_max, const char *expected)
+{
+    struct key_ranges ranges;
+    char *text;
+
+    OK(read_ranges(shelf, collection, sql, rows_max, &ranges));
+    text = describe(&ranges);
+    assert_string_equal(text, expected);
+    free(text);
+    key_ranges_free(&ranges);
+}
+
+static void a_range_ends_before_the_key_that_would_take_it_over_the_limit(void **state)
+{
+    assert_ranges(*state, by_number,
+                  "CREATE TABLE t (id, n);"
+                  "INSERT INTO t VALUES (7, 1), (-3, 1), (-3, 2), (5, 1), (5, 2), (9, 1), (8, 1)",
+                  3, "[..5):2 [5..8):3 [8..):2");
+}
+
+static void a_key_of_more_rows_than_a_range_takes_stands_alone(void **state)
+{
+    assert_ranges(*state, by_number,
+                  "CREATE TABLE t (id, n);"
+                  "INSERT INTO t VALUES (1, 1), (2, 1), (2, 2), (2, 3), (2, 4), (3, 1)",
+                  3, "[..2):1 [2..3):4 [3..):1");
+}
+
+static void texts_are_divided_bytewise(void **state)
+{
+    assert_ranges(*state, by_text,
+                  "CREATE TABLE t (id TEXT COLLATE NOCASE, n);"
+                  "INSERT INTO t VALUES ('b', 1), ('B', 1), ('a', 1), ('\xc3\xa4', 1), ('', 1)",
+                  2, "[..a):2 [a..\xc3\xa4):2 [\xc3\xa4..):1");
+}
+
+static void without_rows_there_is_one_range_of_all_keys(void **state)
+{
+    assert_ranges(*state, by_number, "CREATE TABLE t (id, n)", 3, "[..):0");
+}
+
+static void a_row_without_a_key_is_refused(void **state)
+{
+    struct shelf *shelf = *state;
+    struct key_ranges ranges;
+
+    assert_int_equal(read_ranges(shelf, by_number,
+                                 "CREATE TABLE t (id, n); INSERT INTO t VALUES (1, 1), (NULL, 1)",
+                                 3, &ranges),
+                     ERR_INPUT);
+    assert_string_equal(shelf->msg.text, "x: key column id: a row without a key; leave such rows "
+                                         "out with WHERE");
+    key_ranges_free(&ranges);
+}
+
+static void keys_that_the_source_sorts_as_texts_are_refused(void **state)
+{
+    struct shelf *shelf = *state;
+    struct key_ranges ranges;
+
+    assert_int_equal(read_ranges(shelf, by_number,
+                                 "CREATE TABLE t (id TEXT, n); INSERT INTO t VALUES ('9', 1), "
+                                 "('10', 1)",
+                                 3, &ranges),
+                     ERR_INPUT);
+    assert_non_null(strstr(shelf->msg.text, "key 9: the source does not sort keys"));
+    key_ranges_free(&ranges);
+}
+
+static void a_query_reads_the_rows_of_its_range(void **state)
+{
+    struct shelf *shelf = *state;
+    struct key_range range = {.has_low = true, .has_high = true, .low = {.integer = 2}};
+    const struct collection *collection = shelf_define(shelf, by_number);
+    struct query_path path = {.collection = collection};
+    struct source_rows *rows;
+    const struct value *row;
+    struct buffer sql;
+
+    range.high.integer = 4;
+    shelf_fill(shelf,
+               "CREATE TABLE t (id, n); INSERT INTO t VALUES (1, 1), (2, 7), (3, 8), (4, 9)");
+    buffer_init(&sql, QUERY_SIZE_MAX);
+    query_rows(&path, &range, source_dialect(shelf->source), &sql);
+    OK(key_range_query(shelf->source, &range, buffer_str(&sql), 2, &rows, &shelf->msg));
+    for (int64_t id = 2; id <= 3; id++) {
+        OK(source_rows_next(rows, &row, &shelf->msg));
+        assert_int_equal(row[0].integer, id);
+    }
+    OK(source_rows_next(rows, &row, &shelf->msg));
+    assert_null(row);
+    source_rows_close(rows);
+    buffer_free(&sql);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, shelf_setup, shelf_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_range_ends_before_the_key_that_would_take_it_over_the_limit),
+        TEST(a_key_of_more_rows_than_a_range_takes_stands_alone),
+        TEST(texts_are_divided_bytewise),
+        TEST(without_rows_there_is_one_range_of_all_keys),
+        TEST(a_row_without_a_key_is_refused),
+        TEST(keys_that_the_source_sorts_as_texts_are_refused),
+        TEST(a_query_reads_the_rows_of_its_range),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
