@@ -1,5 +1,6 @@
 #include "replica/text_pack.h"
 
+#define LZ4_HC_STATIC_LINKING_ONLY /* LZ4_attach_HC_dictionary */
 #include <lz4.h>
 #include <lz4hc.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@ enum {
 
 struct text_packer {
     struct buffer dictionary;
-    LZ4_streamHC_t *ready; /* has taken in the dictionary; copied for every text */
+    LZ4_streamHC_t *ready; /* has taken in the dictionary */
     LZ4_streamHC_t *stream;
     struct buffer scratch;
 };
@@ -69,7 +70,8 @@ bool text_pack(struct text_packer *packer, struct slice text, struct buffer *out
 
     buffer_clear(&packer->scratch);
     to = buffer_reserve(&packer->scratch, (size_t)bound);
-    memcpy(packer->stream, packer->ready, sizeof *packer->stream);
+    LZ4_resetStreamHC_fast(packer->stream, EFFORT);
+    LZ4_attach_HC_dictionary(packer->stream, packer->ready); /* a copy of it is 256 KiB */
     size = LZ4_compress_HC_continue(packer->stream, text.ptr, to, (int)text.len, bound);
     if (size <= 0 || (size_t)size > text.len - text.len / 8) {
         return false;
