@@ -21,10 +21,21 @@ def timed(*arguments):
     return time.monotonic() - started
 
 
+def sizes(paths):
+    """Bytes of files."""
+    return sum(path.stat().st_size for path in paths)
+
+
+def stored_files(release_path):
+    """Partitions and listings of a release, by collection."""
+    folders = sorted(p for p in Path(release_path).iterdir() if p.is_dir())
+    return {folder.name: sorted(folder.glob("*.db")) for folder in folders}
+
+
 @contextmanager
-def folder(keep):
-    """KEEP, which stays, or a temporary folder."""
-    path = Path(keep or tempfile.mkdtemp(prefix="vitrine-bench-", dir="/var/tmp"))
+def folder(keep, parent="/var/tmp"):
+    """KEEP, which stays, or a temporary folder in PARENT."""
+    path = Path(keep or tempfile.mkdtemp(prefix="vitrine-bench-", dir=parent))
     path.mkdir(parents=True, exist_ok=True)
     try:
         yield path

@@ -8,10 +8,6 @@ import argparse
 import prepare
 
 
-def sizes(paths):
-    return sum(path.stat().st_size for path in paths)
-
-
 def thousands(number):
     return f"{number:,}"
 
@@ -25,17 +21,16 @@ def main():
         took = prepare.release(path, options.products)
         exports = sorted((path / "exports").glob("*.csv"))
         current = (path / "root/current").resolve()
-        csv_bytes, source_bytes = sizes(exports), (path / "source.db").stat().st_size
+        csv_bytes, source_bytes = prepare.sizes(exports), (path / "source.db").stat().st_size
 
         print(f"\n{options.products} products")
         prepare.table([(e.name, thousands(e.stat().st_size)) for e in exports], ("export", "bytes"))
         print()
         rows, total = [], 0
-        for collection in sorted(p for p in current.iterdir() if p.is_dir()):
-            files = sorted(collection.glob("*.db"))
-            total += sizes(files)
-            share = f"{sizes(files) / csv_bytes:.3f}"
-            rows.append((collection.name, len(files), thousands(sizes(files)), share))
+        for collection, files in prepare.stored_files(current).items():
+            size = prepare.sizes(files)
+            total += size
+            rows.append((collection, len(files), thousands(size), f"{size / csv_bytes:.3f}"))
         prepare.table(rows, ("collection", "files", "bytes", "of the CSV bytes"))
         print()
         prepare.table(

@@ -48,10 +48,17 @@ def as_owner():
 
 
 class Cluster:
-    """Starts with the object; stop() ends it and removes its folder."""
+    """Starts with the object; stop() ends it and removes its folders.
 
-    def __init__(self):
+    SETTINGS are more lines of postgresql.conf, and win. DATA_PARENT is where a folder for the data
+    is made, when there is more of it than fits beside the socket.
+    """
+
+    def __init__(self, settings="", data_parent=None):
         self.folder = tempfile.mkdtemp(prefix="vpg.", dir="/tmp")  # a socket's path is short
+        self.settings = settings
+        self.data = (os.path.join(self.folder, "data") if data_parent is None
+                     else tempfile.mkdtemp(prefix="vpg-data.", dir=data_parent))
         self.process = None
         self.client_env = {**os.environ, "PGHOST": self.folder, "PGUSER": OWNER}
         for name in ("PGSERVICE", "PGPASSFILE", "PGPASSWORD", "PGOPTIONS", "PGPORT"):
@@ -65,22 +72,23 @@ class Cluster:
 
     def make(self):
         """initdb."""
+        os.makedirs(self.data, mode=0o700, exist_ok=True)
         if os.getuid() == 0:
-            shutil.chown(self.folder, OWNER, OWNER)
-        data = os.path.join(self.folder, "data")
-        subprocess.run([*as_owner(), os.path.join(programs(), "initdb"), "-D", data, "-A", "trust",
-                        "-U", OWNER, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "-N"],
+            for folder in (self.folder, self.data):
+                shutil.chown(folder, OWNER, OWNER)
+        subprocess.run([*as_owner(), os.path.join(programs(), "initdb"), "-D", self.data, "-A",
+                        "trust", "-U", OWNER, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "-N"],
                        check=True, stdout=subprocess.DEVNULL, cwd="/")
-        with open(os.path.join(data, "postgresql.conf"), "a", encoding="utf-8") as file:
-            file.write(SETTINGS.format(folder=self.folder))
-        with open(os.path.join(data, "pg_hba.conf"), "w", encoding="utf-8") as file:
+        with open(os.path.join(self.data, "postgresql.conf"), "a", encoding="utf-8") as file:
+            file.write(SETTINGS.format(folder=self.folder) + self.settings)
+        with open(os.path.join(self.data, "pg_hba.conf"), "w", encoding="utf-8") as file:
             file.write(ACCESS)
 
     def start(self):
         """Starts the server and waits until it answers."""
         command = [*as_owner(), "--pdeathsig", "QUIT", os.path.join(programs(), "postgres"), "-D",
-                   os.path.join(self.folder, "data")]
-        with open(os.path.join(self.folder, "log"), "ab") as log:
+                   self.data]
+        with open(self.log_path(), "ab") as log:
             self.process = subprocess.Popen(  # pylint: disable=consider-using-with
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/")
         deadline = time.monotonic() + READY_S
@@ -98,11 +106,16 @@ class Cluster:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in (self.data, self.folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def log_path(self):
+        """Where the server says what it has to say."""
+        return os.path.join(self.folder, "log")
 
     def log(self):
         """What the server said."""
-        with open(os.path.join(self.folder, "log"), encoding="utf-8", errors="replace") as file:
+        with open(self.log_path(), encoding="utf-8", errors="replace") as file:
             return file.read()
 
     def url(self, database, user=OWNER, **parameters):
@@ -111,10 +124,10 @@ class Cluster:
                                        quote_via=urllib.parse.quote)
         return f"postgres://{user}@/{database}?{query}"
 
-    def psql(self, sql, database, user=OWNER, check=True):
+    def psql(self, sql, database, user=OWNER, check=True, timeout=120):
         """Runs statements, each in a transaction of its own; stdout has rows as a|b."""
         done = subprocess.run(["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-U", user, "-d", database],
-                              input=sql, capture_output=True, text=True, timeout=120,
+                              input=sql, capture_output=True, text=True, timeout=timeout,
                               env=self.client_env, check=False)
         if check and done.returncode != 0:
             raise AssertionError(f"{sql}\n{done.stderr}")
