@@ -373,6 +373,11 @@ def ratio(ours, theirs, name="seconds"):
     return statistics.median(a[name] / b[name] for a, b in zip(ours, theirs))
 
 
+def both_sides(runs):
+    """The runs with the CPU seconds of client and server added up, which share the cores here."""
+    return [{"cpu_s": run["client_cpu_s"] + run["server_cpu_s"]} for run in runs]
+
+
 def seconds(runs, name="seconds"):
     return f"{median(runs, name):.2f}"
 
@@ -409,6 +414,8 @@ def figures(bench):
             "import, load": ratio(ours, runs[PSQL_COPY], "load_s"),
             "import, total": ratio(ours, runs[PSQL_COPY]),
             "build, against (a)": ratio(builds, runs[SAME_STATEMENTS]),
+            "build, CPU of both sides against (a)": ratio(
+                both_sides(builds), both_sides(runs[SAME_STATEMENTS]), "cpu_s"),
             "build, against (b)": ratio(builds, runs[BARE_TABLES]),
             "partitions and listings, of the CSV bytes": stored / bench.exports.csv_bytes,
         },
