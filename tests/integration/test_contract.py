@@ -1,7 +1,7 @@
 """The whole contract: every GET of the storefront, compared byte by byte with the oracle.
 
-CSV exports are generated, once clean and once with all the dirt that real exports carry, imported,
-built and served by the program. Then every product, question, sort, page and odd id is asked for,
+CSV exports are generated, once clean and once with all the dirt that real exports carry, imported
+into SQLite (into PostgreSQL by test_contract_postgres.py), built and served by the program. Then every product, question, sort, page and odd id is asked for,
 and status, headers and body must be what oracle.py computes from the same CSV files.
 """
 
@@ -238,11 +238,11 @@ def force_ties(exports):
         csv.writer(file, lineterminator="\n").writerows([header, *rows])
 
 
-def check(folder, products, change, *options):
-    """One set of exports, from CSV to answers; returns how much differed."""
+def check(folder, url, products, change, *options):
+    """One set of exports, from CSV through the source URL to answers; returns how much differed."""
     started = time.monotonic()
     common = ("--definition", support.DEFINITION)
-    source = ("--source", f"sqlite:{folder}/source.db")
+    source = ("--source", url)
     exports, rejects = folder / "exports", folder / "rejects.csv"
     support.vitrine("generate", *common, "--products", products, *options, exports)
     if change:
@@ -257,7 +257,8 @@ def check(folder, products, change, *options):
     return wrong
 
 
-def main():
+def run(source):
+    """All sets; SOURCE gives the URL of an empty source, that may be in the folder of a set."""
     wrong = 0
     for name, products, change, options in (
         ("300 products, clean", 300, None, ("--seed", "7")),
@@ -266,9 +267,9 @@ def main():
     ):
         print(name, flush=True)
         with tempfile.TemporaryDirectory(prefix="vitrine-contract-") as folder:
-            wrong += check(Path(folder), products, change, *options)
+            wrong += check(Path(folder), source(folder), products, change, *options)
     return 1 if wrong else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(lambda folder: f"sqlite:{folder}/source.db"))

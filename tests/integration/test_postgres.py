@@ -1,67 +1,23 @@
-"""PostgreSQL as the source: the same releases as from SQLite, one snapshot, clear failures."""
+"""PostgreSQL as the source: imports, rights, one moment, clear failures."""
 import csv
-import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.parse
 import shutil
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import support
-from oracle import Storefront
-from postgres import Cluster, Session
+from moves import BOOKS, DEFINITION, TABLES, Moving
+from postgres import Cluster
+from releases import release_files, write
 
 PRODUCTS = 300
-BUILDS = 20
-BOOKS = 200
 LIBRARY = os.path.join(support.ROOT, "assets", "library")
-FIXED_TIME = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
-
-# Every book is on the shelf or lent, never both and never neither: one snapshot sees BOOKS of them.
-# The keys and the rows of `books` come over two connections at once.
-MOVES = """
-name: moves
-collections:
-  shelf:
-    key: id
-    rows: SELECT id, title FROM shelf
-    fields: {id: integer, title: text}
-  lent:
-    key: id
-    rows: SELECT id, title FROM lent
-    fields: {id: integer, title: text}
-  books:
-    key: id
-    keys: SELECT id FROM shelf
-    rows: SELECT id, title FROM lent
-    fields: {id: integer, title: text}
-    orders: {by_id: [id]}
-routes:
-  - get: /shelf/:id
-    from: shelf
-    key: {path: id}
-    answer: $row
-"""
-
-MOVES_TABLES = f"""
-CREATE TABLE shelf (id bigint PRIMARY KEY, title text);
-CREATE TABLE lent (id bigint PRIMARY KEY, title text);
-INSERT INTO shelf SELECT i, 'book ' || i FROM generate_series(1, {BOOKS}) AS i WHERE i % 2 = 0;
-INSERT INTO lent SELECT i, 'book ' || i FROM generate_series(1, {BOOKS}) AS i WHERE i % 2 = 1;
-"""
-
-MOVE = """
-BEGIN;
-WITH moved AS (DELETE FROM {0} WHERE id IN (SELECT id FROM {0} ORDER BY random() LIMIT 20) RETURNING *)
-INSERT INTO {1} SELECT * FROM moved;
-COMMIT;
-"""
 
 cluster = None
 
@@ -73,29 +29,6 @@ def setUpModule():
 
 def tearDownModule():
     cluster.stop()
-
-
-def write(path, text):
-    """Writes a text file."""
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
-
-
-def release_files(root):
-    """{path: bytes} of the current release."""
-    base = os.path.join(root, "current")
-    found = {}
-    for folder, _, names in os.walk(base):
-        for name in names:
-            with open(os.path.join(folder, name), "rb") as file:
-                found[os.path.relpath(os.path.join(folder, name), base)] = file.read()
-    return found
-
-
-def manifest(root):
-    """The manifest of the current release."""
-    with open(os.path.join(root, "current", "manifest.json"), encoding="utf-8") as file:
-        return json.load(file)
 
 
 class FromBothSources(support.TestCase):
@@ -113,8 +46,6 @@ class FromBothSources(support.TestCase):
         for name, url in cls.urls.items():
             support.vitrine("import", *common, "--source", url, "--rejects",
                             os.path.join(cls.base, name + ".csv"), cls.exports)
-            support.vitrine("build", *common, "--source", url, "--root",
-                            os.path.join(cls.base, name), env=FIXED_TIME)
 
     def test_both_reject_the_same_records(self):
         rejects = []
@@ -124,29 +55,6 @@ class FromBothSources(support.TestCase):
         self.assertEqual(rejects[0], rejects[1])
         self.assertIn(b" is there already", rejects[0])
         self.assertGreater(rejects[0].count(b"\n"), 100)
-
-    def test_both_make_the_same_release(self):
-        postgres, sqlite = (release_files(os.path.join(self.base, name)) for name in self.urls)
-        self.assertEqual(sorted(postgres), sorted(sqlite))
-        self.assertGreater(len(postgres), 8)
-        differ = [name for name in postgres if postgres[name] != sqlite[name]]
-        self.assertEqual(differ, ["manifest.json"])
-        manifests = [manifest(os.path.join(self.base, name)) for name in self.urls]
-        for one in manifests:
-            del one["source_position"], one["checksum"]
-        self.assertEqual(manifests[0], manifests[1])
-
-    def test_answers_are_those_of_the_exports(self):
-        shop = Storefront(os.path.join(self.exports, ""))
-        with support.serving(os.path.join(self.base, "postgres")) as port:
-            for product in (1, 2, 17, 100, PRODUCTS, PRODUCTS + 1):
-                for target in (f"/products/{product}", f"/products/{product}/styles",
-                               f"/reviews?product_id={product}&sort=newest&count=7",
-                               f"/reviews/meta?product_id={product}",
-                               f"/qa/questions?product_id={product}"):
-                    status, _, body = shop.answer(target)
-                    answer = support.get(port, target)
-                    self.assertEqual((answer.status, answer.body), (status, body), target)
 
     def test_the_tables_have_types_keys_indexes_and_statistics(self):
         types = dict(cluster.rows(
@@ -170,8 +78,8 @@ class FromBothSources(support.TestCase):
     def test_a_release_is_up_to_date_until_somebody_writes(self):
         database = "position"
         cluster.create(database)
-        cluster.psql(MOVES_TABLES, database)
-        write(self.path("moves.yaml"), MOVES)
+        cluster.psql(TABLES.format(books=BOOKS), database)
+        write(self.path("moves.yaml"), DEFINITION)
         arguments = ("build", "--definition", self.path("moves.yaml"), "--source",
                      cluster.url(database), "--root", self.path("root"))
         self.assertIn("release 000001 in", support.vitrine(*arguments).stdout)
@@ -193,68 +101,12 @@ class FromBothSources(support.TestCase):
         self.assertEqual(files[0], files[1])
 
 
-class Building(support.TestCase):
+class Building(Moving):
     """Builds of a small source of its own for each test."""
 
-    def setUp(self):
-        super().setUp()
-        self.database = "moves"
-        self.url = cluster.create(self.database)
-        cluster.psql(MOVES_TABLES, self.database)
-        write(self.path("moves.yaml"), MOVES)
-        self.root = self.path("root")
-        self.sessions = []
-        self.addCleanup(lambda: [session.close() for session in self.sessions])
-
-    def session(self):
-        """A session that ends with the test."""
-        self.sessions.append(Session(cluster, self.database))
-        return self.sessions[-1]
-
-    def command(self, url=None, jobs=1):
-        """The arguments of a build; with one job it is known what it does when."""
-        return ("build", "--definition", self.path("moves.yaml"), "--source", url or self.url,
-                "--root", self.root, "--jobs", str(jobs), "--retries", "0")
-
-    def build(self, url=None, **options):
-        """Runs a build to its end."""
-        return support.vitrine(*self.command(url), **options)
-
-    def rows_built(self):
-        """{collection: rows} of the current release."""
-        counts = {"shelf": 0, "lent": 0}
-        for file in manifest(self.root)["files"]:
-            if file.get("collection") in counts:
-                counts[file["collection"]] += file["rows"]
-        return counts
-
-    def books_built(self):
-        """The keys of `books` in the current release."""
-        return sum(file["keys"] for file in manifest(self.root)["files"]
-                   if file.get("collection") == "books")
-
-    def waiting(self):
-        """How many of the builder's sessions wait for a lock."""
-        return int(cluster.rows("SELECT count(*) FROM pg_stat_activity WHERE application_name = "
-                                "'vitrine' AND wait_event_type = 'Lock'", "postgres")[0][0])
-
-    def builders(self):
-        """How many sessions the builder has."""
-        return int(cluster.rows("SELECT count(*) FROM pg_stat_activity WHERE application_name = "
-                                "'vitrine'", "postgres")[0][0])
-
-    def assert_nothing_left(self, releases=()):
-        """The root holds these releases and no work in progress."""
-        self.assertEqual(sorted(os.listdir(os.path.join(self.root, "releases"))), sorted(releases))
-        self.assertEqual(os.path.lexists(os.path.join(self.root, "current")), bool(releases))
-
-    def start_and_wait_for_lock(self):
-        """A build that waits for the second table, which a session holds; (process, session)."""
-        holder = self.session()
-        holder.run("BEGIN; LOCK TABLE lent IN ACCESS EXCLUSIVE MODE;")
-        process = self.start(*self.command())
-        support.wait_until(lambda: self.waiting() > 0, what="a build that waits")
-        return process, holder
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = cluster
 
     # ---- rights ----
 
@@ -264,7 +116,7 @@ class Building(support.TestCase):
         self.assertIn("CREATE ROLE vitrine", grants)
         cluster.create("shop_of_grants")
         cluster.psql("REVOKE ALL ON DATABASE shop_of_grants FROM PUBLIC;"
-                     "REVOKE ALL ON SCHEMA public FROM PUBLIC;" + MOVES_TABLES +
+                     "REVOKE ALL ON SCHEMA public FROM PUBLIC;" + TABLES.format(books=BOOKS) +
                      grants.replace(" shop ", " shop_of_grants "), "shop_of_grants")
         self.addCleanup(lambda: cluster.psql("DROP ROLE vitrine", "postgres"))
         self.addCleanup(lambda: cluster.psql("DROP DATABASE shop_of_grants WITH (FORCE)",
@@ -276,7 +128,7 @@ class Building(support.TestCase):
             self.assertIn("permission denied", done.stderr)
 
     def test_a_build_cannot_write_even_where_its_role_may(self):
-        write(self.path("moves.yaml"), MOVES.replace(
+        write(self.path("moves.yaml"), DEFINITION.replace(
             "SELECT id, title FROM lent", "SELECT nextval('counter') AS id, title FROM lent"))
         cluster.psql("CREATE SEQUENCE counter", self.database)
         done = self.build(check=False)
@@ -284,34 +136,6 @@ class Building(support.TestCase):
         self.assertIn("cannot execute nextval() in a read-only transaction", done.stderr)
 
     # ---- one snapshot ----
-
-    def test_every_build_sees_one_moment_while_rows_move(self):
-        stop = threading.Event()
-        moved = []
-
-        def move():
-            session = self.session()
-            while not stop.is_set():
-                session.run(MOVE.format("shelf", "lent") + MOVE.format("lent", "shelf"))
-                moved.append(1)
-
-        writer = threading.Thread(target=move)
-        writer.start()
-        seen = set()
-        try:
-            for number in range(BUILDS):
-                before = len(moved)
-                support.wait_until(lambda least=before: len(moved) > least, what="a move")
-                self.build()
-                counts = self.rows_built()
-                self.assertEqual(sum(counts.values()), BOOKS, f"build {number}")
-                self.assertEqual(self.books_built(), BOOKS, f"build {number}")
-                seen.add(counts["shelf"])
-        finally:
-            stop.set()
-            writer.join()
-        self.assertGreater(len(moved), BUILDS)
-        self.assertEqual(manifest(self.root)["release"], BUILDS)
 
     def test_rows_that_move_between_two_collections_are_seen_once(self):
         process, holder = self.start_and_wait_for_lock()
@@ -373,8 +197,8 @@ class Building(support.TestCase):
         self.assertEqual(sum(self.rows_built().values()), BOOKS)
 
     def test_a_time_out_of_a_statement_is_told(self):
-        write(self.path("moves.yaml"), MOVES.replace("title FROM lent",
-                                                     "title FROM lent, pg_sleep(20)"))
+        write(self.path("moves.yaml"), DEFINITION.replace("title FROM lent",
+                                                          "title FROM lent, pg_sleep(20)"))
         options = urllib.parse.quote("-cstatement_timeout=200ms")
         started = time.monotonic()
         done = self.build(self.url + "&options=" + options, check=False)
@@ -401,28 +225,12 @@ class Building(support.TestCase):
                  "the SELECT, for example title::text"),
                 ("'{}'::jsonb", "column title is of type jsonb, which is no value here"),
                 ("'infinity'::timestamptz", "column title is infinite, which is no point in time")):
-            write(self.path("moves.yaml"), MOVES.replace(
+            write(self.path("moves.yaml"), DEFINITION.replace(
                 "SELECT id, title FROM lent", f'"SELECT id, {column} AS title FROM lent"'))
             done = self.build(check=False)
             self.assertEqual(done.returncode, 1)
             self.assertIn("lent: postgres moves: " + message, done.stderr)
             self.assert_nothing_left()
-
-    def test_a_terminated_session_leaves_the_root_as_it_was(self):
-        self.build()
-        before = release_files(self.root)
-        cluster.psql("UPDATE shelf SET title = 'changed'", self.database)
-        process, holder = self.start_and_wait_for_lock()
-        cluster.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                     "WHERE application_name = 'vitrine'", "postgres")
-        self.assertEqual(process.wait(), 1)
-        self.assertRegex(process.stderr, "vitrine build: lent: postgres moves: .*terminating "
-                         "connection due to administrator command")
-        self.assertEqual(release_files(self.root), before)
-        self.assert_nothing_left(["000001"])
-        holder.run("COMMIT;")
-        self.build()
-        self.assertEqual(manifest(self.root)["release"], 2)
 
     def test_an_interrupted_build_does_not_wait_for_a_lock(self):
         process, _ = self.start_and_wait_for_lock()
@@ -432,8 +240,8 @@ class Building(support.TestCase):
         self.assert_nothing_left()
 
     def test_an_interrupted_build_cancels_its_statement(self):
-        write(self.path("moves.yaml"), MOVES.replace("title FROM lent",
-                                                     "title FROM lent, pg_sleep(60)"))
+        write(self.path("moves.yaml"), DEFINITION.replace("title FROM lent",
+                                                          "title FROM lent, pg_sleep(60)"))
         process = self.start(*self.command())
         support.wait_until(lambda: cluster.rows(
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'vitrine' AND "

@@ -1,0 +1,85 @@
+"""What a root holds, and which options a build knows: for tests that compare releases."""
+
+import functools
+import json
+import os
+import re
+import sqlite3
+
+import support
+
+
+def write(path, text):
+    """Writes a text file."""
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def release_files(root):
+    """{path: bytes} of the current release."""
+    base = os.path.join(root, "current")
+    found = {}
+    for folder, _, names in os.walk(base):
+        for name in names:
+            with open(os.path.join(folder, name), "rb") as file:
+                found[os.path.relpath(os.path.join(folder, name), base)] = file.read()
+    return found
+
+
+def manifest(root, release="current"):
+    """The manifest of the current release, or of the one with that path in ROOT."""
+    with open(os.path.join(root, release, "manifest.json"), encoding="utf-8") as file:
+        return json.load(file)
+
+
+def partitions(root, collection=None):
+    """The manifest entries of the current release's partitions, of all collections or of one."""
+    return [file for file in manifest(root)["files"] if file["kind"] == "partition"
+            and collection in (None, file["collection"])]
+
+
+def keys_of(root, collection):
+    """The integer keys of a collection in the current release, as its partitions have them."""
+    keys = []
+    for file in partitions(root, collection):
+        db = sqlite3.connect(f"file:{root}/current/{file['path']}?immutable=1", uri=True)
+        keys += [row[0] for row in db.execute("SELECT key FROM groups ORDER BY key")]
+        db.close()
+    return keys
+
+
+def names_below(folder):
+    """Every path below FOLDER, sorted, folders and links included."""
+    found = []
+    for at, folders, files in os.walk(folder):
+        found += [os.path.relpath(os.path.join(at, name), folder) for name in folders + files]
+    return sorted(found)
+
+
+def releases(root):
+    """The names of the releases of a root, without the one at work."""
+    folder = os.path.join(root, "releases")
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    return sorted(name for name in names if re.fullmatch(r"\d{6,}", name))
+
+
+def current(root):
+    """The name of the current release, or None."""
+    link = os.path.join(root, "current")
+    return os.path.basename(os.readlink(link)) if os.path.islink(link) else None
+
+
+def state(root):
+    """The releases and the current one: what a build that fails must leave as it was."""
+    return releases(root), current(root)
+
+
+@functools.cache
+def build_help():
+    """What `vitrine build` says of its options."""
+    return support.vitrine("build", "--help").stdout
+
+
+def known(option, value):
+    """[OPTION, VALUE], or nothing while `vitrine build` does not know that option."""
+    return [option, str(value)] if re.search(rf"{option}\b", build_help()) else []
