@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -316,6 +317,36 @@ enum err file_rename(const char *old_path, const char *new_path, struct errmsg *
     return sync_parent(new_path, msg);
 }
 
+/*
+ * Removes neighbours `LINK.THREAD.new` whose thread was killed before it renamed them. That of a
+ * thread which lives is left alone: it is about to be renamed.
+ */
+static void remove_left_links(const char *link_path)
+{
+    const char *slash = strrchr(link_path, '/');
+    const char *name = slash == NULL ? link_path : slash + 1;
+    size_t len = strlen(name);
+    char *parent = parent_of(link_path);
+    DIR *dir = opendir(parent);
+    struct dirent *entry;
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        const char *rest = entry->d_name + len;
+        int thread = 0;
+        int rest_len = 0;
+
+        if (strncmp(entry->d_name, name, len) == 0 &&
+            sscanf(rest, ".%d.new%n", &thread, &rest_len) == 1 && rest_len > 0 &&
+            rest[rest_len] == '\0' && thread > 0 && kill(thread, 0) != 0 && errno == ESRCH) {
+            unlinkat(dirfd(dir), entry->d_name, 0);
+        }
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+    free(parent);
+}
+
 enum err link_replace(const char *target, const char *link_path, struct errmsg *msg)
 {
     enum err rc;
@@ -324,6 +355,7 @@ enum err link_replace(const char *target, const char *link_path, struct errmsg *
     if (asprintf(&temporary, "%s.%d.new", link_path, (int)gettid()) < 0) {
         abort();
     }
+    remove_left_links(link_path);
     unlink(temporary); /* of a thread with this number that was killed here */
     if (symlink(target, temporary) != 0) {
         rc = err_sys(msg, errno, "link %s to %s", link_path, target);

@@ -32,7 +32,10 @@ MUST_CHECK enum err dir_remove(const char *path, struct errmsg *msg);
 /* rename(2) of OLD_PATH to NEW_PATH and fsync of the directory that holds NEW_PATH. */
 MUST_CHECK enum err file_rename(const char *old_path, const char *new_path, struct errmsg *msg);
 
-/* Makes LINK_PATH a symbolic link to TARGET, in one step also when LINK_PATH is one already. */
+/*
+ * Makes LINK_PATH a symbolic link to TARGET, in one step also when LINK_PATH is one already. Temporary
+ * links beside it, of processes of this machine that were killed here, are removed.
+ */
 MUST_CHECK enum err link_replace(const char *target, const char *link_path, struct errmsg *msg);
 
 bool file_exists(const char *path);

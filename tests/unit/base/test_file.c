@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -217,6 +218,29 @@ static void a_link_does_not_replace_a_folder(void **state)
     assert_int_equal(mkdir(folder, 0755), 0);
 }
 
+static void a_link_that_a_killed_process_left_is_removed(void **state)
+{
+    char left[64];
+    char busy[64];
+    struct errmsg msg;
+    pid_t child = fork();
+
+    (void)state;
+    if (child == 0) {
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    snprintf(left, sizeof left, "current.%d.new", (int)child);
+    snprintf(busy, sizeof busy, "current.%d.new", (int)getppid());
+    assert_int_equal(symlink("x", left), 0);
+    assert_int_equal(symlink("x", busy), 0);
+    put("current.1x.new", "not ours");
+    assert_int_equal(link_replace("releases/000001", "current", &msg), ERR_NONE);
+    assert_int_equal(unlink(left), -1);
+    assert_int_equal(unlink(busy), 0); /* its process lives */
+    assert_int_equal(unlink("current.1x.new"), 0);
+}
+
 static void paths_are_joined_with_one_slash(void **state)
 {
     char *a = path_join("root", "releases/%06d", 42);
@@ -247,6 +271,7 @@ int main(void)
         IN_FOLDER(remove_of_what_is_missing_is_fine),
         IN_FOLDER(a_link_is_made_and_replaced_in_one_step),
         IN_FOLDER(a_link_does_not_replace_a_folder),
+        IN_FOLDER(a_link_that_a_killed_process_left_is_removed),
         cmocka_unit_test(paths_are_joined_with_one_slash),
     };
 
