@@ -1,13 +1,9 @@
-"""`vitrine build`: the same input gives the same bytes, a kill leaves the root whole, and what the
-definition cannot take is refused with its collection, key and column."""
+"""`vitrine build`: the same input gives the same bytes, and what the definition cannot take is
+refused with its collection, key and column. test_kill.py has the builds that are killed."""
 import fcntl
 import hashlib
 import os
-import random
-import re
-import signal
 import sqlite3
-import subprocess
 import time
 
 import support
@@ -38,9 +34,6 @@ routes:
     key: {query: book}
     answer: $rows
 """
-
-KILLS = 30
-KILL_SECONDS = 20
 
 
 def file_hashes(folder):
@@ -219,48 +212,6 @@ class Build(support.TestCase):
             self.assertIn("another build is at work in " + self.root, self.refused())
         self.build()
         self.assertEqual("000001", self.current())
-
-    # ---- kill -9 ----
-
-    def assert_whole(self, before):
-        """The root is as BEFORE, or has one complete release more; every release verifies.
-
-        A kill between the release getting its name and the link leading to it leaves it inactive.
-        """
-        names, current = self.root_state()
-        new = sorted(set(names) - set(before[0]))
-        self.assertLessEqual(len(new), 1, (before, names, current))
-        self.assertIn(current, [before[1], *new], (before, names, current))
-        self.assertIn(current, names)
-        for name in names:
-            support.vitrine("verify", "--root", self.root, "--release", int(name))
-
-    def test_a_kill_leaves_the_root_whole(self):
-        self.fill(books=[(i, f"title {i}", i) for i in range(1, 4001)],
-                  loans=[(i % 300, i, i % 30, f"remark {i}") for i in range(20000)])
-        self.build()
-        started = time.monotonic()
-        self.build("--force")
-        usual = time.monotonic() - started
-        chance = random.Random(7)
-        killed = 0
-        deadline = time.monotonic() + KILL_SECONDS
-        for _ in range(KILLS):
-            if time.monotonic() > deadline:
-                break
-            before = self.root_state()
-            with subprocess.Popen([support.binary(), *self.arguments("--force", "--keep", "2")],
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-                time.sleep(chance.uniform(0, 1.2) * usual)
-                process.kill()
-            killed += process.returncode == -signal.SIGKILL
-            self.assert_whole(before)
-        self.assertGreater(killed, 3)
-        self.build("--force")
-        self.assertFalse(os.path.exists(os.path.join(self.root, "releases", ".building")))
-        self.assertEqual([], [name for name in os.listdir(self.root)
-                              if not re.fullmatch(r"current|releases|\.build-lock", name)
-                              and not name.endswith(".new")])
 
 
 if __name__ == "__main__":
