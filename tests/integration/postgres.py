@@ -91,14 +91,18 @@ class Cluster:
         with open(self.log_path(), "ab") as log:
             self.process = subprocess.Popen(  # pylint: disable=consider-using-with
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/")
+        self.wait()
+
+    def wait(self):
+        """Waits until the server answers."""
         deadline = time.monotonic() + READY_S
         while self.psql("SELECT 1", database="postgres", check=False).returncode != 0:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError("PostgreSQL does not start:\n" + self.log())
             time.sleep(0.02)
 
-    def stop(self):
-        """Ends every session at once; may be called again."""
+    def end(self):
+        """Ends every session and the server at once, without a checkpoint; start() starts it again."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGQUIT)
             try:
@@ -106,6 +110,10 @@ class Cluster:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+
+    def stop(self):
+        """Ends the server and removes its folders; may be called again."""
+        self.end()
         for folder in (self.data, self.folder):
             shutil.rmtree(folder, ignore_errors=True)
 
