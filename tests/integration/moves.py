@@ -66,7 +66,9 @@ class Moving(support.TestCase):
         return self.sessions[-1]
 
     def command(self, url=None, options=()):
-        """The arguments of a build."""
+        """The arguments of a build; by default with one job, so that it is known what it does when."""
+        if "--jobs" not in options:
+            options = (*options, "--jobs", "1")
         return ("build", "--definition", self.path("moves.yaml"), "--source", url or self.url,
                 "--root", self.root, *options)
 

@@ -1,6 +1,5 @@
-"""What a root holds, and which options a build knows: for tests that compare releases."""
+"""What a root holds: for tests that compare releases."""
 
-import functools
 import json
 import os
 import re
@@ -72,14 +71,3 @@ def current(root):
 def state(root):
     """The releases and the current one: what a build that fails must leave as it was."""
     return releases(root), current(root)
-
-
-@functools.cache
-def build_help():
-    """What `vitrine build` says of its options."""
-    return support.vitrine("build", "--help").stdout
-
-
-def known(option, value):
-    """[OPTION, VALUE], or nothing while `vitrine build` does not know that option."""
-    return [option, str(value)] if re.search(rf"{option}\b", build_help()) else []

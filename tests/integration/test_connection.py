@@ -10,10 +10,9 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import moves
 import support
 from postgres import Cluster
-from releases import keys_of, known, manifest, release_files
+from releases import keys_of, manifest, release_files
 
-HAS_RETRIES = bool(known("--retries", 0))
-NO_RETRY = known("--retries", 0)
+NO_RETRY = ("--retries", "0")
 
 cluster = None
 
@@ -88,21 +87,17 @@ class Connection(moves.Moving):
         support.vitrine("verify", "--root", self.root)
         self.assert_nothing_left(["000001"])
 
-    @unittest.skipUnless(HAS_RETRIES, "vitrine build has no --retries yet")
     def test_terminated_sessions_are_followed_by_a_build_of_a_fresh_snapshot(self):
         self.lose_and_recover(self.terminate)
 
-    @unittest.skipUnless(HAS_RETRIES, "vitrine build has no --retries yet")
     def test_a_restart_of_the_server_is_followed_by_a_build_of_a_fresh_snapshot(self):
         self.lose_and_recover(self.restart)
 
-    @unittest.skipUnless(HAS_RETRIES, "vitrine build has no --retries yet")
     def test_a_crash_of_the_server_is_followed_by_a_build_of_a_fresh_snapshot(self):
         self.lose_and_recover(self.crash)
 
-    @unittest.skipUnless(HAS_RETRIES, "vitrine build has no --retries yet")
     def test_a_build_gives_up_after_its_retries(self):
-        process, _ = self.start_and_wait_for_lock(known("--retries", 1))
+        process, _ = self.start_and_wait_for_lock(("--retries", "1"))
         for _ in range(2):
             before = self.backends()
             self.terminate()
@@ -115,7 +110,6 @@ class Connection(moves.Moving):
                       process.stderr.splitlines()[-1])
         self.assert_nothing_left()
 
-    @unittest.skipUnless(HAS_RETRIES, "vitrine build has no --retries yet")
     def test_what_trying_again_cannot_mend_is_not_tried_again(self):
         cluster.psql("DROP TABLE lent", self.database)
         done = self.build(check=False)
@@ -133,6 +127,7 @@ class Connection(moves.Moving):
                               (self.crash, "terminating connection|server closed the connection")):
             with self.subTest(lose.__name__):
                 process, holder = self.start_and_wait_for_lock(NO_RETRY)
+                self.addCleanup(holder.close)
                 lose()
                 self.assertEqual(process.wait(), 1)
                 self.assertRegex(process.stderr,

@@ -147,7 +147,7 @@ class Building(Moving):
     def test_a_table_that_is_replaced_under_a_build_fails_it(self):
         for replace in ("TRUNCATE lent", "DROP TABLE lent; CREATE TABLE lent (id bigint, title text); "
                         "INSERT INTO lent VALUES (1, 'too new')"):
-            process, holder = self.start_and_wait_for_lock()
+            process, holder = self.start_and_wait_for_lock(("--retries", "0"))
             holder.run(replace + "; COMMIT;")
             self.assertEqual(process.wait(), 1)
             self.assertIn("vitrine build: lent: postgres moves: the table lent was replaced or "

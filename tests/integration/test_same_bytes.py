@@ -12,7 +12,7 @@ import tempfile
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import support
 from postgres import Cluster
-from releases import known, manifest, partitions, release_files, write
+from releases import manifest, partitions, release_files, write
 
 PRODUCTS = 1000
 JOBS = (1, 2)
@@ -93,7 +93,7 @@ class SameBytes(support.TestCase):
     def build(self, name, jobs, root, *options):
         """Builds from the source of that name, at a fixed time."""
         support.vitrine("build", "--definition", self.definition, "--source", self.urls[name],
-                        "--root", root, *known("--jobs", jobs), *options, env=FIXED_TIME)
+                        "--root", root, "--jobs", jobs, *options, env=FIXED_TIME)
         return root
 
     def build_each(self, *options):
@@ -128,7 +128,7 @@ class SameBytes(support.TestCase):
         self.assert_same(roots)
 
     def test_many_partitions_a_collection(self):
-        options = known("--partition-rows", PARTITION_ROWS)
+        options = ("--partition-rows", PARTITION_ROWS)
         roots = self.build_each(*options)
         if options:
             self.assertGreater(len(partitions(roots["sqlite", 1], self.large)), 3)
