@@ -180,6 +180,26 @@ static enum err load_index(struct loader *loader, const struct yaml_node *node,
     return rc;
 }
 
+static bool same_index(const struct table_index *a, const struct table_index *b)
+{
+    return a->column_count == b->column_count &&
+           memcmp(a->columns, b->columns, a->column_count * sizeof a->columns[0]) == 0;
+}
+
+/* It would have the same name, and nobody needs it. */
+static enum err check_index(struct loader *loader, const struct yaml_node *node,
+                            const struct table *table, unsigned index)
+{
+    for (unsigned i = 0; i < index; i++) {
+        if (same_index(&table->indexes[i], &table->indexes[index])) {
+            return yaml_error(&loader->yaml, node,
+                              "table %.*s has this index already; keep one of them",
+                              SLICE_ARG(table->name));
+        }
+    }
+    return ERR_NONE;
+}
+
 static enum err load_indexes(struct loader *loader, const struct yaml_node *node,
                              struct table *table)
 {
@@ -192,6 +212,9 @@ static enum err load_indexes(struct loader *loader, const struct yaml_node *node
     table->indexes = arena_calloc(loader->yaml.arena, node->count, sizeof *table->indexes);
     for (unsigned i = 0; rc == ERR_NONE && i < node->count; i++) {
         rc = load_index(loader, node->items[i], table, &table->indexes[i]);
+        if (rc == ERR_NONE) {
+            rc = check_index(loader, node->items[i], table, i);
+        }
     }
     return rc;
 }

@@ -78,6 +78,8 @@ static void tables_are_checked(void **state)
          "6:15: an index must be a list; write [ONE, TWO]"},
         {"indexes: [[author]]", "indexes: [[author, author]]",
          "6:24: column author is in this index twice; keep one of them"},
+        {"indexes: [[author]]", "indexes: [[author, id], [id, author], [author, id]]",
+         "6:43: table books has this index already; keep one of them"},
         {"indexes: [[author]]", "indexes: [[id, author, price, pages, id]]",
          "6:15: an index has 5 entries; at most 4 fit"},
         {"author: text", "author: txt",

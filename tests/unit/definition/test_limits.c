@@ -21,6 +21,9 @@ struct repeated {
     "name: t\ncollections:\n  t:\n    key: id\n    rows: SELECT 1\n    fields: {id: integer, "     \
     "a0: integer, a1: integer, a2: integer, a3: integer, a4: integer, a5: integer, a6: integer, "  \
     "a7: integer, a8: integer}\n"
+#define SEVENTEEN_COLUMNS                                                                          \
+    "c0: text, c1: text, c2: text, c3: text, c4: text, c5: text, c6: text, c7: text, c8: text, "   \
+    "c9: text, c10: text, c11: text, c12: text, c13: text, c14: text, c15: text, c16: text"
 #define ONE_COLLECTION "collections: {t: {key: id, rows: SELECT 1, fields: {id: integer}}}\n"
 
 static const struct repeated limits[] = {
@@ -45,9 +48,9 @@ static const struct repeated limits[] = {
     {"name: t\n" ONE_COLLECTION "tables:\n  t:\n    file: t.csv\n    columns:\n",
      "      c%u: integer\n", "", DEFINITION_COLUMNS_MAX,
      "t.yaml:7:7: `columns` has 257 entries; at most 256 fit"},
-    {"name: t\n" ONE_COLLECTION "tables:\n  t:\n    file: t.csv\n    columns: {id: integer}\n"
-     "    indexes:\n",
-     "      - [id] # %u\n", "", DEFINITION_INDEXES_MAX,
+    {"name: t\n" ONE_COLLECTION "tables:\n  t:\n    file: t.csv\n    columns: {" SEVENTEEN_COLUMNS
+     "}\n    indexes:\n",
+     "      - [c%u]\n", "", DEFINITION_INDEXES_MAX,
      "t.yaml:8:7: `indexes` has 17 entries; at most 16 fit"},
     {"name: t\ncollections:\n  t:\n    key: id\n    rows: SELECT 1\n    fields:\n      n:\n"
      "        rows: SELECT 1\n        as: list\n        order: [id]\n"
