@@ -34,6 +34,9 @@ struct source_operations {
     enum err (*load_row)(struct source_load *load, const struct value *values, struct errmsg *msg);
     enum err (*load_finish)(struct source_load *load, struct errmsg *msg);
     void (*load_abandon)(struct source_load *load);
+    enum err (*find_record)(struct source *source, const struct table *table,
+                            struct source_record *out, struct buffer *rejects, bool *found,
+                            struct errmsg *msg);
     enum err (*settle)(struct source *source, struct errmsg *msg);
 };
 
@@ -48,6 +51,7 @@ struct source_rows {
 
 struct source_load {
     const struct source_operations *operations;
+    const struct source_record *record; /* what load_finish keeps, or NULL */
 };
 
 extern const struct source_operations source_sqlite_operations;

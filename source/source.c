@@ -127,6 +127,18 @@ enum err source_load_row(struct source_load *load, const struct value *values, s
     return load->operations->load_row(load, values, msg);
 }
 
+void source_load_describe(struct source_load *load, const struct source_record *record)
+{
+    load->record = record;
+}
+
+enum err source_find_record(struct source *source, const struct table *table,
+                            struct source_record *out, struct buffer *rejects, bool *found,
+                            struct errmsg *msg)
+{
+    return source->operations->find_record(source, table, out, rejects, found, msg);
+}
+
 enum err source_load_finish(struct source_load *load, struct errmsg *msg)
 {
     return load->operations->load_finish(load, msg);

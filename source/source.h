@@ -19,6 +19,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/buffer.h"
 #include "base/err.h"
@@ -103,13 +104,46 @@ MUST_CHECK enum err source_load_begin(struct source *source, const struct table 
 MUST_CHECK enum err source_load_row(struct source_load *load, const struct value *values,
                                     struct errmsg *msg);
 
-/* Builds the indexes, commits, frees LOAD in any case. */
+/*
+ * What a load came from and what became of it. The source keeps it in a table of its own, in the
+ * transaction of the load, so that an import that was cut short can go on.
+ */
+#define SOURCE_RECORD_TABLE "vitrine_import"
+
+struct source_record {
+    uint64_t file_size;  /* bytes of the export */
+    uint64_t file_hash;  /* XXH3-64 of them */
+    uint64_t table_hash; /* of what the definition says of the table */
+    uint64_t loaded;     /* records */
+    uint64_t rejected;
+    bool keeps_rejects;   /* `rejects` holds what was rejected; otherwise that was too much */
+    struct slice rejects; /* lines of the rejects file */
+};
+
+/* What source_load_finish keeps with the table; RECORD lives until then. Without it nothing is. */
+void source_load_describe(struct source_load *load, const struct source_record *record);
+
+/*
+ * The record of a table that is still there with rows in it, if it has to have any; otherwise *FOUND
+ * is false. `rejects` is appended to REJECTS and points into it.
+ */
+MUST_CHECK enum err source_find_record(struct source *source, const struct table *table,
+                                       struct source_record *out, struct buffer *rejects,
+                                       bool *found, struct errmsg *msg);
+
+/*
+ * Builds the indexes, commits, frees LOAD in any case. ERR_INTERRUPTED, as below, when a signal
+ * arrives meanwhile; what takes longer says in the log what it is.
+ */
 MUST_CHECK enum err source_load_finish(struct source_load *load, struct errmsg *msg);
 
 /* Rolls back and frees; accepts NULL. */
 void source_load_abandon(struct source_load *load);
 
-/* After the last table: brings statistics up to date and leaves the files compact and closed. */
+/*
+ * After the last table: brings statistics up to date, also those of loads that were not settled when
+ * they were made, and leaves the files compact and closed.
+ */
 MUST_CHECK enum err source_settle(struct source *source, struct errmsg *msg);
 
 #endif

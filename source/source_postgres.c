@@ -5,8 +5,6 @@
 
 #include "base/arena.h"
 
-enum { NAMES_MAX = 1 << 20 /* bytes of the names of all tables loaded */ };
-
 /* ---- opening ---- */
 
 static void close_postgres(struct source *base)
@@ -18,7 +16,6 @@ static void close_postgres(struct source *base)
     }
     PQfinish(source->main);
     PQconninfoFree(source->options);
-    buffer_free(&source->loaded);
     free(source->label);
     free(source);
 }
@@ -31,7 +28,6 @@ static enum err open_postgres(const char *place, enum source_mode mode, struct s
 
     source->base.operations = &source_postgres_operations;
     source->mode = mode;
-    buffer_init(&source->loaded, NAMES_MAX);
     rc = postgres_read_place(source, place, msg);
     if (rc == ERR_NONE) {
         rc = postgres_connect(source, &source->main, msg);
@@ -169,5 +165,6 @@ const struct source_operations source_postgres_operations = {
     .load_row = postgres_load_row,
     .load_finish = postgres_load_finish,
     .load_abandon = postgres_load_abandon,
+    .find_record = postgres_find_record,
     .settle = postgres_settle,
 };

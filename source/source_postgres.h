@@ -1,8 +1,9 @@
 /*
  * What the files of the PostgreSQL driver share: source_postgres.c (opening, snapshot, position),
  * source_postgres_connect.c (connections and their settings), source_postgres_read.c (streams),
- * source_postgres_inline.c (parameters), source_postgres_load.c (loading), source_postgres_table.c
- * (the statements that a table definition means) and source_postgres_message.c (error texts).
+ * source_postgres_inline.c (parameters), source_postgres_load.c (loading), source_postgres_record.c
+ * (what was loaded, and statistics), source_postgres_table.c (the statements that a table definition
+ * means), source_postgres_wait.c (waiting) and source_postgres_message.c (error texts).
  * Values of the wire are read in source_postgres_decode.c and written in source_postgres_encode.c.
  *
  * A connection takes one COPY at a time, so every stream has one of its own, inside the snapshot that
@@ -32,7 +33,6 @@ struct source_postgres {
     char snapshot[POSTGRES_SNAPSHOT_MAX];
     PGconn *idle[POSTGRES_IDLE_MAX]; /* inside a snapshot: in a transaction of that snapshot */
     unsigned idle_count;
-    struct buffer loaded; /* names of the tables loaded, each with a NUL behind it */
 };
 
 /* ---- messages ---- */
@@ -111,6 +111,14 @@ enum err postgres_load_row(struct source_load *base, const struct value *values,
                            struct errmsg *msg);
 enum err postgres_load_finish(struct source_load *base, struct errmsg *msg);
 void postgres_load_abandon(struct source_load *base);
+enum err postgres_find_record(struct source *base, const struct table *table,
+                              struct source_record *out, struct buffer *rejects, bool *found,
+                              struct errmsg *msg);
 enum err postgres_settle(struct source *base, struct errmsg *msg);
+
+/* Within the transaction of a load: keeps RECORD, or that there is none, with the table. */
+MUST_CHECK enum err postgres_keep_record(const struct source_postgres *source,
+                                         const struct table *table,
+                                         const struct source_record *record, struct errmsg *msg);
 
 #endif

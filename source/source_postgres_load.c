@@ -2,10 +2,12 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "source/source_postgres.h"
 #include "source/source_postgres_encode.h"
 #include "source/source_postgres_keys.h"
+#include "source/source_postgres_wait.h"
 
 enum {
     SEND_SIZE = 256 * 1024,     /* bytes gathered before they are handed to libpq */
@@ -18,6 +20,7 @@ struct load_postgres {
     const struct table *table;
     struct buffer rows; /* encoded, not yet sent */
     struct key_set keys;
+    char *copy_sql;
     bool in_copy;
     bool was_full; /* said that keys are no longer remembered */
 };
@@ -26,77 +29,102 @@ static void load_free(struct load_postgres *load)
 {
     buffer_free(&load->rows);
     key_set_free(&load->keys);
+    free(load->copy_sql);
     free(load);
 }
 
-static enum err refuse(const struct load_postgres *load, const PGresult *result, struct errmsg *msg)
+static struct source_step step_of(const struct load_postgres *load, const char *what)
 {
-    struct buffer sql;
-    enum err rc;
-
-    buffer_init(&sql, POSTGRES_SQL_MAX);
-    postgres_copy_sql(&sql, load->table);
-    rc = postgres_error(load->source, load->source->main, result, buffer_str(&sql), msg);
-    buffer_free(&sql);
-    return rc;
+    return source_step_begin(what, load->table->name);
 }
 
-/* Reads what is left of the results of a statement; the first error is the one to tell. */
-static enum err end_copy(struct load_postgres *load, const char *reason, struct errmsg *msg)
+/* ---- leaving COPY ---- */
+
+/* What is not sent is given up; the server's answer is of no interest. */
+static void break_copy(struct load_postgres *load)
 {
     PGconn *conn = load->source->main;
     PGresult *result;
-    enum err rc = ERR_NONE;
 
     load->in_copy = false;
-    if (PQputCopyEnd(conn, reason) != 1) {
-        rc = refuse(load, NULL, msg);
+    if (interrupt_requested()) {
+        postgres_cancel(conn); /* it may be busy with something else than reading what we send */
     }
-    while ((result = PQgetResult(conn)) != NULL) {
-        if (rc == ERR_NONE && PQresultStatus(result) != PGRES_COMMAND_OK) {
-            rc = refuse(load, result, msg);
-        }
+    (void)PQsetnonblocking(conn, 0);
+    (void)PQputCopyEnd(conn, "the load was given up");
+    while (PQstatus(conn) == CONNECTION_OK && (result = PQgetResult(conn)) != NULL) {
         PQclear(result);
     }
-    return rc;
+}
+
+static enum err send_end(struct load_postgres *load, struct source_step *step, struct errmsg *msg)
+{
+    struct source_postgres *source = load->source;
+    enum err rc = ERR_NONE;
+
+    if (!postgres_complains(source->main)) {
+        rc = postgres_flush(source, source->main, load->copy_sql, step, msg);
+    }
+    if (rc == ERR_NONE && PQputCopyEnd(source->main, NULL) != 1) {
+        rc = postgres_error(source, source->main, NULL, load->copy_sql, msg);
+    }
+    return rc == ERR_NONE ? postgres_flush(source, source->main, load->copy_sql, step, msg) : rc;
+}
+
+static enum err end_copy(struct load_postgres *load, struct errmsg *msg)
+{
+    struct source_step step = step_of(load, "rows of");
+    enum err rc = send_end(load, &step, msg);
+
+    if (rc != ERR_NONE) {
+        return rc;
+    }
+    load->in_copy = false;
+    (void)PQsetnonblocking(load->source->main, 0);
+    return postgres_wait_results(load->source, load->source->main, load->copy_sql, &step, msg);
 }
 
 void postgres_load_abandon(struct source_load *base)
 {
     struct load_postgres *load = (struct load_postgres *)base;
-    struct errmsg ignored;
 
     if (load->in_copy) {
-        enum err rc = end_copy(load, "the load was given up", &ignored);
-
-        (void)rc;
+        break_copy(load);
     }
     PQclear(PQexec(load->source->main, "ROLLBACK"));
     load_free(load);
 }
 
-static enum err run_buffer(struct load_postgres *load, struct buffer *sql, struct errmsg *msg)
+/* ---- the beginning ---- */
+
+static enum err run_buffer(struct load_postgres *load, struct buffer *sql, const char *what,
+                           struct errmsg *msg)
 {
-    return sql->overflowed ? err_set(msg, ERR_LIMIT, "the definition of table %.*s is too large",
-                                     SLICE_ARG(load->table->name))
-                           : postgres_run(load->source, load->source->main, buffer_str(sql), msg);
+    struct source_step step = step_of(load, what);
+
+    return sql->overflowed
+               ? err_set(msg, ERR_LIMIT, "the definition of table %.*s is too large",
+                         SLICE_ARG(load->table->name))
+               : postgres_run_step(load->source, load->source->main, buffer_str(sql), &step, msg);
 }
 
 static enum err start_copy(struct load_postgres *load, struct errmsg *msg)
 {
+    PGconn *conn = load->source->main;
     struct buffer sql;
     PGresult *result;
     enum err rc = ERR_NONE;
 
     buffer_init(&sql, POSTGRES_SQL_MAX);
     postgres_copy_sql(&sql, load->table);
-    result = PQexec(load->source->main, buffer_str(&sql));
+    load->copy_sql = memory_copy_str(buffer_str(&sql));
+    buffer_free(&sql);
+    result = PQexec(conn, load->copy_sql);
     load->in_copy = PQresultStatus(result) == PGRES_COPY_IN;
-    if (!load->in_copy) {
-        rc = refuse(load, result, msg);
+    if (!load->in_copy || PQsetnonblocking(conn, 1) != 0) {
+        rc = postgres_error(load->source, conn, result, load->copy_sql, msg);
     }
     PQclear(result);
-    buffer_free(&sql);
     postgres_encode_header(&load->rows);
     return rc;
 }
@@ -117,7 +145,7 @@ enum err postgres_load_begin(struct source *base, const struct table *table,
     postgres_create_sql(&sql, table);
     rc = postgres_run(load->source, load->source->main, "BEGIN", msg);
     if (rc == ERR_NONE) {
-        rc = run_buffer(load, &sql, msg);
+        rc = run_buffer(load, &sql, "making", msg);
     }
     if (rc == ERR_NONE) {
         rc = start_copy(load, msg);
@@ -133,12 +161,22 @@ enum err postgres_load_begin(struct source *base, const struct table *table,
 
 /* ---- rows ---- */
 
+/* What was sent before may still be on its way: it travels while the next rows are made. */
 static enum err send_rows(struct load_postgres *load, struct errmsg *msg)
 {
-    enum err rc = ERR_NONE;
+    struct source_postgres *source = load->source;
+    struct source_step step = step_of(load, "rows of");
+    enum err rc;
 
-    if (PQputCopyData(load->source->main, load->rows.ptr, (int)load->rows.len) != 1) {
-        rc = refuse(load, NULL, msg);
+    if (postgres_complains(source->main)) {
+        rc = end_copy(load, msg);
+        return rc != ERR_NONE ? rc
+                              : err_set(msg, ERR_SOURCE, "%s: COPY ended too early", source->label);
+    }
+    rc = postgres_flush(source, source->main, load->copy_sql, &step, msg);
+    if (rc == ERR_NONE && (PQputCopyData(source->main, load->rows.ptr, (int)load->rows.len) != 1 ||
+                           PQflush(source->main) < 0)) {
+        rc = postgres_error(source, source->main, NULL, load->copy_sql, msg);
     }
     buffer_clear(&load->rows);
     return rc;
@@ -203,7 +241,7 @@ static enum err end_rows(struct load_postgres *load, struct errmsg *msg)
 
     postgres_encode_trailer(&load->rows);
     rc = send_rows(load, msg);
-    return rc == ERR_NONE ? end_copy(load, NULL, msg) : rc;
+    return rc == ERR_NONE ? end_copy(load, msg) : rc;
 }
 
 static enum err make_indexes(struct load_postgres *load, struct errmsg *msg)
@@ -214,7 +252,7 @@ static enum err make_indexes(struct load_postgres *load, struct errmsg *msg)
     buffer_init(&sql, POSTGRES_SQL_MAX);
     postgres_index_sql(&sql, load->table);
     if (sql.len > 0) {
-        rc = run_buffer(load, &sql, msg);
+        rc = run_buffer(load, &sql, "indexes of", msg);
     }
     buffer_free(&sql);
     return rc;
@@ -230,35 +268,15 @@ enum err postgres_load_finish(struct source_load *base, struct errmsg *msg)
         rc = make_indexes(load, msg);
     }
     if (rc == ERR_NONE) {
+        rc = postgres_keep_record(source, load->table, base->record, msg);
+    }
+    if (rc == ERR_NONE) {
         rc = postgres_run(source, source->main, "COMMIT", msg);
     }
     if (rc != ERR_NONE) {
         postgres_load_abandon(base);
         return rc;
     }
-    buffer_append_slice(&source->loaded, load->table->name);
-    buffer_append_byte(&source->loaded, '\0');
     load_free(load);
     return ERR_NONE;
-}
-
-enum err postgres_settle(struct source *base, struct errmsg *msg)
-{
-    struct source_postgres *source = (struct source_postgres *)base;
-    struct buffer sql;
-    enum err rc = ERR_NONE;
-
-    buffer_init(&sql, POSTGRES_SQL_MAX);
-    for (size_t at = 0; rc == ERR_NONE && at < source->loaded.len;) {
-        struct slice name = slice_str(source->loaded.ptr + at);
-
-        buffer_clear(&sql);
-        buffer_append_str(&sql, "ANALYZE ");
-        postgres_append_name(&sql, name);
-        rc = postgres_run(source, source->main, buffer_str(&sql), msg);
-        at += name.len + 1;
-    }
-    buffer_clear(&source->loaded);
-    buffer_free(&sql);
-    return rc;
 }

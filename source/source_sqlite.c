@@ -36,6 +36,29 @@ enum err sqlite_run(struct source_sqlite *source, const char *sql, struct errmsg
     return ERR_NONE;
 }
 
+/* Called every so many instructions of a statement; what is not 0 interrupts it. */
+static int on_progress(void *arg)
+{
+    return source_step_goes_on(arg) ? 0 : 1;
+}
+
+enum err sqlite_run_step(struct source_sqlite *source, const char *sql, struct source_step *step,
+                         struct errmsg *msg)
+{
+    int result;
+
+    if (!source_step_goes_on(step)) {
+        return source_step_interrupted(step, msg);
+    }
+    sqlite3_progress_handler(source->db, STEPS_BETWEEN_LOOKS, on_progress, step);
+    result = sqlite3_exec(source->db, sql, NULL, NULL, NULL);
+    sqlite3_progress_handler(source->db, 0, NULL, NULL);
+    if (result == SQLITE_INTERRUPT) {
+        return source_step_interrupted(step, msg);
+    }
+    return result == SQLITE_OK ? ERR_NONE : sqlite_error(source, sql, msg);
+}
+
 /* ---- opening ---- */
 
 static void close_sqlite(struct source *base)
@@ -299,5 +322,6 @@ const struct source_operations source_sqlite_operations = {
     .load_row = sqlite_load_row,
     .load_finish = sqlite_load_finish,
     .load_abandon = sqlite_load_abandon,
+    .find_record = sqlite_find_record,
     .settle = sqlite_settle,
 };

@@ -1,7 +1,7 @@
 /*
  * What the files of the SQLite driver share: source_sqlite.c (opening, snapshot, position),
- * source_sqlite_read.c (streams), source_sqlite_load.c (loading) and source_sqlite_table.c (the
- * statements that a table definition means).
+ * source_sqlite_read.c (streams), source_sqlite_load.c (loading), source_sqlite_record.c (what was
+ * loaded) and source_sqlite_table.c (the statements that a table definition means).
  */
 #ifndef VITRINE_SOURCE_SOURCE_SQLITE_H
 #define VITRINE_SOURCE_SOURCE_SQLITE_H
@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 
 #include "source/driver.h"
+#include "source/source_step.h"
 
 enum {
     SQLITE_POSITION_MAX = 96,
@@ -32,6 +33,10 @@ enum err sqlite_error(const struct source_sqlite *source, const char *sql, struc
 /* Runs statements that return nothing of interest. */
 MUST_CHECK enum err sqlite_run(struct source_sqlite *source, const char *sql, struct errmsg *msg);
 
+/* The same for what may last; ERR_INTERRUPTED when a signal arrives meanwhile. */
+MUST_CHECK enum err sqlite_run_step(struct source_sqlite *source, const char *sql,
+                                    struct source_step *step, struct errmsg *msg);
+
 enum { SQLITE_STATEMENT_SHOWN = 200 /* bytes of a statement in an error message */ };
 
 /* Binds VALUE; KEEPING is SQLITE_STATIC when its text outlives the step, else SQLITE_TRANSIENT. */
@@ -54,10 +59,25 @@ enum err sqlite_load_begin(struct source *base, const struct table *table, struc
 enum err sqlite_load_row(struct source_load *base, const struct value *values, struct errmsg *msg);
 enum err sqlite_load_finish(struct source_load *base, struct errmsg *msg);
 void sqlite_load_abandon(struct source_load *base);
+enum err sqlite_find_record(struct source *base, const struct table *table,
+                            struct source_record *out, struct buffer *rejects, bool *found,
+                            struct errmsg *msg);
 enum err sqlite_settle(struct source *base, struct errmsg *msg);
+
+/* ---- what was loaded ---- */
+
+/* Within the transaction of a load: keeps RECORD, or that there is none, with the table. */
+MUST_CHECK enum err sqlite_keep_record(struct source_sqlite *source, const struct table *table,
+                                       const struct source_record *record, struct errmsg *msg);
+
+/* Whether a table was loaded since statistics were made; then, that they are made. */
+MUST_CHECK enum err sqlite_needs_settling(struct source_sqlite *source, bool *out,
+                                          struct errmsg *msg);
+MUST_CHECK enum err sqlite_mark_settled(struct source_sqlite *source, struct errmsg *msg);
 
 /* ---- statements from a definition, appended to SQL ---- */
 
+void sqlite_append_name(struct buffer *sql, struct slice name);
 /* Drops what is there and creates the table. */
 void sqlite_create_sql(struct buffer *sql, const struct table *table);
 /* One parameter a column. */

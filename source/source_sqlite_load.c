@@ -202,6 +202,7 @@ enum err sqlite_load_row(struct source_load *base, const struct value *values, s
 enum err sqlite_load_finish(struct source_load *base, struct errmsg *msg)
 {
     struct load_sqlite *load = (struct load_sqlite *)base;
+    struct source_step step = source_step_begin("indexes of", load->table->name);
     struct buffer sql;
     enum err rc = ERR_NONE;
 
@@ -209,9 +210,12 @@ enum err sqlite_load_finish(struct source_load *base, struct errmsg *msg)
     for (unsigned i = 0; i < load->table->index_count && rc == ERR_NONE; i++) {
         buffer_clear(&sql);
         sqlite_index_sql(&sql, load->table, &load->table->indexes[i]);
-        rc = run_buffer(load->source, &sql, msg);
+        rc = sqlite_run_step(load->source, buffer_str(&sql), &step, msg);
     }
     buffer_free(&sql);
+    if (rc == ERR_NONE) {
+        rc = sqlite_keep_record(load->source, load->table, base->record, msg);
+    }
     if (rc == ERR_NONE) {
         rc = sqlite_run(load->source, "COMMIT", msg);
     }
@@ -245,6 +249,7 @@ static enum err read_integer(struct source_sqlite *source, const char *sql, int6
 /* A table loaded anew leaves the pages of the old one behind; mostly they are used again. */
 static enum err pack(struct source_sqlite *source, struct errmsg *msg)
 {
+    struct source_step step = source_step_begin("packing", slice_str(source->path));
     int64_t free_pages;
     int64_t pages;
     enum err rc = read_integer(source, "PRAGMA freelist_count", &free_pages, msg);
@@ -255,19 +260,28 @@ static enum err pack(struct source_sqlite *source, struct errmsg *msg)
     if (rc != ERR_NONE || free_pages <= pages / FREE_PAGES_MOST) {
         return rc;
     }
-    return sqlite_run(source, "VACUUM", msg);
+    return sqlite_run_step(source, "VACUUM", &step, msg);
 }
 
 enum err sqlite_settle(struct source *base, struct errmsg *msg)
 {
     struct source_sqlite *source = (struct source_sqlite *)base;
-    enum err rc = bulk_begin(source, msg);
+    struct source_step step = source_step_begin("statistics of", slice_str(source->path));
+    bool needs = false;
+    enum err rc = sqlite_needs_settling(source, &needs, msg);
 
+    if (rc != ERR_NONE || !needs) {
+        return rc;
+    }
+    rc = bulk_begin(source, msg);
     if (rc == ERR_NONE) {
-        rc = sqlite_run(source, "ANALYZE", msg);
+        rc = sqlite_run_step(source, "ANALYZE", &step, msg);
     }
     if (rc == ERR_NONE) {
         rc = pack(source, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = sqlite_mark_settled(source, msg);
     }
     return rc == ERR_NONE ? leave_bulk(source, msg) : rc;
 }

@@ -1,6 +1,6 @@
 #include "source/source_sqlite.h"
 
-static void append_name(struct buffer *sql, struct slice name)
+void sqlite_append_name(struct buffer *sql, struct slice name)
 {
     buffer_append_byte(sql, '"');
     for (size_t i = 0; i < name.len; i++) {
@@ -30,7 +30,7 @@ static void append_column(struct buffer *sql, const struct table *table, unsigne
 {
     const struct table_column *column = &table->columns[index];
 
-    append_name(sql, column->name);
+    sqlite_append_name(sql, column->name);
     buffer_printf(sql, " %s", sql_type(column->type));
     if (column->is_required) {
         buffer_append_str(sql, " NOT NULL");
@@ -43,9 +43,9 @@ static void append_column(struct buffer *sql, const struct table *table, unsigne
 void sqlite_create_sql(struct buffer *sql, const struct table *table)
 {
     buffer_append_str(sql, "DROP TABLE IF EXISTS ");
-    append_name(sql, table->name);
+    sqlite_append_name(sql, table->name);
     buffer_append_str(sql, "; CREATE TABLE ");
-    append_name(sql, table->name);
+    sqlite_append_name(sql, table->name);
     buffer_append_str(sql, " (");
     for (unsigned i = 0; i < table->column_count; i++) {
         buffer_append_str(sql, i == 0 ? "" : ", ");
@@ -57,7 +57,7 @@ void sqlite_create_sql(struct buffer *sql, const struct table *table)
 void sqlite_insert_sql(struct buffer *sql, const struct table *table)
 {
     buffer_append_str(sql, "INSERT INTO ");
-    append_name(sql, table->name);
+    sqlite_append_name(sql, table->name);
     buffer_append_str(sql, " VALUES (");
     for (unsigned i = 0; i < table->column_count; i++) {
         buffer_append_str(sql, i == 0 ? "?" : ", ?");
@@ -65,26 +65,43 @@ void sqlite_insert_sql(struct buffer *sql, const struct table *table)
     buffer_append_str(sql, ")");
 }
 
-void sqlite_index_sql(struct buffer *sql, const struct table *table,
-                      const struct table_index *index)
+static void append_columns(struct buffer *sql, const struct table *table,
+                           const struct table_index *index)
+{
+    for (unsigned i = 0; i < index->column_count; i++) {
+        buffer_append_str(sql, i == 0 ? "" : ", ");
+        sqlite_append_name(sql, table->columns[index->columns[i]].name);
+    }
+}
+
+/*
+ * Indexes and tables share one space of names. A name has no brackets, so "loans(book_id)" is neither a
+ * table nor the index of another one.
+ */
+static void append_index_name(struct buffer *sql, const struct table *table,
+                              const struct table_index *index)
 {
     struct buffer name;
 
     buffer_init(&name, SQLITE_SQL_MAX);
     buffer_append_slice(&name, table->name);
     for (unsigned i = 0; i < index->column_count; i++) {
-        buffer_append_byte(&name, '_');
+        buffer_append_byte(&name, i == 0 ? '(' : ',');
         buffer_append_slice(&name, table->columns[index->columns[i]].name);
     }
-    buffer_append_str(&name, "_idx");
-    buffer_append_str(sql, "CREATE INDEX ");
-    append_name(sql, buffer_slice(&name));
-    buffer_append_str(sql, " ON ");
-    append_name(sql, table->name);
-    for (unsigned i = 0; i < index->column_count; i++) {
-        buffer_append_str(sql, i == 0 ? " (" : ", ");
-        append_name(sql, table->columns[index->columns[i]].name);
-    }
-    buffer_append_str(sql, ")");
+    buffer_append_byte(&name, ')');
+    sqlite_append_name(sql, buffer_slice(&name));
     buffer_free(&name);
+}
+
+void sqlite_index_sql(struct buffer *sql, const struct table *table,
+                      const struct table_index *index)
+{
+    buffer_append_str(sql, "CREATE INDEX ");
+    append_index_name(sql, table, index);
+    buffer_append_str(sql, " ON ");
+    sqlite_append_name(sql, table->name);
+    buffer_append_str(sql, " (");
+    append_columns(sql, table, index);
+    buffer_append_byte(sql, ')');
 }

@@ -124,7 +124,7 @@ class Import(TestCase):
         self.assertIn("loans.csv: 6 of 106 records were rejected, more than 5 % (--most-rejects)",
                       done.stderr)
         self.assertEqual(self.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name "
-                                   "NOT LIKE 'sqlite%'"), [("books",)])
+                                   "IN ('books', 'loans')"), [("books",)])
         self.assertEqual(self.run_import("--most-rejects", "6").returncode, 0)
         self.assertEqual(self.rows("SELECT count(*) FROM loans"), [(100,)])
 

@@ -76,10 +76,10 @@ static void a_table_is_made_by_its_definition(void **state)
     assert_rows(fixture, "SELECT sql FROM sqlite_schema WHERE tbl_name = 'loans' ORDER BY name",
                 "CREATE TABLE \"loans\" (\"id\" INTEGER NOT NULL PRIMARY KEY, \"book\" TEXT, "
                 "\"due\" INTEGER, \"fee\" TEXT, \"weight\" REAL);"
-                "CREATE INDEX \"loans_book_idx\" ON \"loans\" (\"book\");"
-                "CREATE INDEX \"loans_due_book_idx\" ON \"loans\" (\"due\", \"book\");");
-    assert_rows(fixture, "SELECT idx FROM sqlite_stat1 ORDER BY idx",
-                "loans_book_idx;loans_due_book_idx;");
+                "CREATE INDEX \"loans(book)\" ON \"loans\" (\"book\");"
+                "CREATE INDEX \"loans(due,book)\" ON \"loans\" (\"due\", \"book\");");
+    assert_rows(fixture, "SELECT idx FROM sqlite_stat1 WHERE tbl = 'loans' ORDER BY idx",
+                "loans(book);loans(due,book);");
 }
 
 static void a_key_that_is_there_already_refuses_the_record_only(void **state)
