@@ -24,6 +24,8 @@ struct csv *csv_open_fd(int fd, const char *path, const struct csv_limits *limit
     csv->unescaped = memory_calloc(limits->record_size + LINE_END_MAX + 1, 1);
     csv->record.fields = memory_calloc(CSV_FIELDS_MAX, sizeof csv->record.fields[0]);
     csv->line = 1;
+    csv->hash = XXH3_createState();
+    (void)XXH3_64bits_reset(csv->hash);
     return csv;
 }
 
@@ -48,6 +50,7 @@ void csv_close(struct csv *csv)
         free(csv->window);
         free(csv->unescaped);
         free(csv->record.fields);
+        XXH3_freeState(csv->hash);
         free(csv);
     }
 }
@@ -61,6 +64,11 @@ void csv_expect(struct csv *csv, unsigned field_count)
 uint64_t csv_offset(const struct csv *csv)
 {
     return csv->offset + csv->pending_size;
+}
+
+uint64_t csv_hash(const struct csv *csv)
+{
+    return XXH3_64bits_digest(csv->hash);
 }
 
 /* ---- the window ---- */
@@ -89,6 +97,7 @@ static enum err fill(struct csv *csv, struct errmsg *msg)
             csv->at_eof = true;
             break;
         }
+        (void)XXH3_64bits_update(csv->hash, csv->window + csv->end, (size_t)got);
         csv->end += (size_t)got;
     }
     return ERR_NONE;

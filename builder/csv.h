@@ -80,4 +80,7 @@ void csv_reject_line(struct csv *csv);
 /* Bytes of the file behind which reading resumes: for progress. */
 uint64_t csv_offset(const struct csv *csv);
 
+/* XXH3-64 of the bytes read so far: at the end, of the file. */
+uint64_t csv_hash(const struct csv *csv);
+
 #endif

@@ -5,6 +5,8 @@
 #ifndef VITRINE_BUILDER_CSV_SCAN_H
 #define VITRINE_BUILDER_CSV_SCAN_H
 
+#include <xxhash.h>
+
 #include "builder/csv.h"
 
 enum { LINE_END_MAX = 2, PROBLEM_MAX = 96 };
@@ -19,6 +21,7 @@ struct csv {
     size_t start; /* where the record at hand starts in the window */
     size_t end;   /* bytes of the window in use */
     bool at_eof;  /* the file has nothing behind `end` */
+    XXH3_state_t *hash;
     uint64_t offset;
     uint64_t line;
     size_t pending_size; /* bytes and lines of the record at hand, consumed by the next call */

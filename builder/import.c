@@ -7,7 +7,7 @@
 #include "base/interrupt.h"
 #include "base/progress.h"
 #include "builder/cell.h"
-#include "builder/rejects.h"
+#include "builder/import_resume.h"
 
 enum { CHECK_EVERY = 256 /* records between looks at progress and for a signal */ };
 
@@ -121,7 +121,7 @@ static enum err check_rejects(const struct import_plan *plan, const struct impor
 {
     uint64_t records = item->loaded + item->rejected;
 
-    if (item->rejected * 100 <= records * plan->options.most_rejects_percent) {
+    if (import_may_reject(plan, records, item->rejected)) {
         return ERR_NONE;
     }
     return err_set(msg, ERR_INPUT,
@@ -131,9 +131,26 @@ static enum err check_rejects(const struct import_plan *plan, const struct impor
                    plan->options.rejects_path);
 }
 
+static enum err finish_load(struct loading *loading, struct errmsg *msg)
+{
+    const struct import_table *item = loading->item;
+    struct source_record record = {
+        .file_size = csv_offset(loading->csv),
+        .file_hash = csv_hash(loading->csv),
+        .table_hash = import_table_hash(item->table),
+        .loaded = item->loaded,
+        .rejected = item->rejected,
+    };
+    struct source_load *load = loading->load;
+
+    record.keeps_rejects = rejects_section(loading->rejects, &record.rejects);
+    loading->load = NULL;
+    source_load_describe(load, &record);
+    return source_load_finish(load, msg);
+}
+
 static enum err load_records(struct loading *loading, struct source *source, struct errmsg *msg)
 {
-    const struct import_plan *plan = loading->plan;
     enum err rc = csv_open(loading->item->path, &csv_limits_default, &loading->csv, msg);
 
     if (rc == ERR_NONE) {
@@ -143,18 +160,13 @@ static enum err load_records(struct loading *loading, struct source *source, str
         rc = take_records(loading, msg);
     }
     if (rc == ERR_NONE) {
-        rc = check_rejects(plan, loading->item, msg);
+        rc = check_rejects(loading->plan, loading->item, msg);
     }
     if (rc == ERR_NONE) {
         rc = interrupted(msg);
     }
-    if (rc == ERR_NONE) {
-        struct source_load *load = loading->load;
-
-        loading->load = NULL;
-        rc = source_load_finish(load, msg);
-    }
-    return rc;
+    progress_end(&loading->progress);
+    return rc == ERR_NONE ? finish_load(loading, msg) : rc;
 }
 
 static char *label_of(const struct table *table)
@@ -178,8 +190,8 @@ static enum err load_table(const struct import_plan *plan, struct import_table *
     loading.values = memory_calloc(columns, sizeof loading.values[0]);
     loading.rooms = memory_calloc(columns, sizeof loading.rooms[0]);
     progress_begin(&loading.progress, label, "bytes", item->size_bytes);
+    rejects_begin(rejects);
     rc = load_records(&loading, source, msg);
-    progress_end(&loading.progress);
     source_load_abandon(loading.load);
     csv_close(loading.csv);
     free(loading.values);
@@ -188,6 +200,20 @@ static enum err load_table(const struct import_plan *plan, struct import_table *
     item->took_ms = monotonic_ms() - started_ms;
     item->is_loaded = rc == ERR_NONE;
     return rc == ERR_NONE ? rc : err_wrap(msg, rc, "%s", item->path);
+}
+
+static enum err take_table(const struct import_plan *plan, struct import_table *item,
+                           struct source *source, struct rejects *rejects, struct errmsg *msg)
+{
+    enum err rc = ERR_NONE;
+
+    if (plan->options.resume) {
+        rc = import_resume_table(plan, item, source, rejects, msg);
+    }
+    if (rc != ERR_NONE || item->is_skipped) {
+        return rc;
+    }
+    return load_table(plan, item, source, rejects, msg);
 }
 
 enum err import_run(struct import_plan *plan, struct source *source, struct errmsg *msg)
@@ -201,7 +227,7 @@ enum err import_run(struct import_plan *plan, struct source *source, struct errm
         return rc;
     }
     for (unsigned i = 0; rc == ERR_NONE && i < plan->table_count; i++) {
-        rc = load_table(plan, &plan->tables[i], source, rejects, msg);
+        rc = take_table(plan, &plan->tables[i], source, rejects, msg);
     }
     close_rc = rejects_close(rejects, &close_msg);
     if (rc == ERR_NONE && close_rc != ERR_NONE) {

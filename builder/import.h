@@ -3,7 +3,8 @@
  *
  * It goes in two steps. import_plan looks at everything that can be wrong before the source is
  * touched: the names of --only, missing files, missing columns. import_run then loads one table
- * after the other, each in a transaction of its own: a table is loaded whole or stays as it was.
+ * after the other, each in a transaction of its own: a table is loaded whole or stays as it was. What
+ * was loaded is recorded in the source, so that an import that was cut short can be resumed.
  *
  * Lifetime: the plan points into the definition and the options, which outlive it.
  * Thread-safety: one owner.
@@ -21,6 +22,7 @@ struct import_options {
     const char *rejects_path;
     const char *only;              /* "TABLE,TABLE", or NULL for all */
     unsigned most_rejects_percent; /* of the records of one file */
+    bool resume;                   /* leave tables alone that hold their file already */
 };
 
 /* One table of the plan, and what became of it. */
@@ -33,7 +35,8 @@ struct import_table {
     uint64_t loaded;
     uint64_t rejected;
     int64_t took_ms;
-    bool is_loaded; /* committed */
+    bool is_loaded;  /* committed */
+    bool is_skipped; /* left alone: an earlier import loaded the same file */
 };
 
 struct import_plan {
@@ -55,8 +58,11 @@ void import_plan_free(struct import_plan *plan);
  */
 MUST_CHECK enum err import_run(struct import_plan *plan, struct source *source, struct errmsg *msg);
 
-/* The count table: a line for each table that was loaded, and a total. */
+/* The count table: a line for each table that was loaded or skipped, and a total. */
 void import_report(const struct import_plan *plan, FILE *to);
+
+/* Whether any table holds its file now. */
+bool import_has_loaded(const struct import_plan *plan);
 
 /* Records rejected in all tables. */
 uint64_t import_rejected(const struct import_plan *plan);

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "base/arena.h"
@@ -156,14 +157,31 @@ static bool is_same_file(const char *path, const struct stat *status)
            other.st_ino == status->st_ino;
 }
 
+/* The source needs one name for itself. */
+static enum err check_table_name(const struct table *table, struct errmsg *msg)
+{
+    if (table->name.len != strlen(SOURCE_RECORD_TABLE) ||
+        strncasecmp(table->name.ptr, SOURCE_RECORD_TABLE, table->name.len) != 0) {
+        return ERR_NONE;
+    }
+    return err_set(msg, ERR_DEFINITION,
+                   "table %.*s: this is where an import keeps what it loaded; give the table "
+                   "another name in the definition",
+                   SLICE_ARG(table->name));
+}
+
 static enum err plan_table(struct import_plan *plan, const struct table *table, struct errmsg *msg)
 {
     struct import_table *item = &plan->tables[plan->table_count++];
     struct stat status;
+    enum err rc = check_table_name(table, msg);
 
     item->table = table;
     item->path = path_join(plan->options.folder, "%.*s", SLICE_ARG(table->file));
     item->field_of = memory_calloc(table->column_count, sizeof item->field_of[0]);
+    if (rc != ERR_NONE) {
+        return rc;
+    }
     if (stat(item->path, &status) != 0) {
         return err_set(msg, ERR_INPUT, "%s: %s; --only TABLE,TABLE loads some tables only",
                        item->path, errno == ENOENT ? "there is no such file" : strerror(errno));

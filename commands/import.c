@@ -11,6 +11,7 @@ struct import_arguments {
     const char *rejects;
     const char *only;
     int64_t most_rejects;
+    bool resume;
 };
 
 static const struct option options[] = {
@@ -24,6 +25,9 @@ static const struct option options[] = {
                 "load these tables only: NAME,NAME"),
     OPTION_INTEGER("most-rejects", "PERCENT", "5", 0, 100, struct import_arguments, most_rejects,
                    "fail when more of a file's records are rejected"),
+    OPTION_FLAG("resume", struct import_arguments, resume,
+                "go on after an import that failed or was interrupted: leave tables alone that "
+                "hold their file already"),
     OPTION_END,
 };
 
@@ -36,6 +40,14 @@ static void print_outcome(const struct import_plan *plan)
     fflush(stdout);
 }
 
+/* What was loaded need not be loaded again. */
+static void advise(const struct import_plan *plan, enum err rc)
+{
+    if (rc != ERR_NONE && import_has_loaded(plan)) {
+        fprintf(stderr, "the tables above are loaded; the same command with --resume goes on\n");
+    }
+}
+
 static enum err import(const struct definition *definition, const struct import_arguments *given,
                        const char *folder, struct errmsg *msg)
 {
@@ -44,6 +56,7 @@ static enum err import(const struct definition *definition, const struct import_
         .rejects_path = given->rejects,
         .only = given->only,
         .most_rejects_percent = (unsigned)given->most_rejects,
+        .resume = given->resume,
     };
     struct import_plan plan;
     struct source *source = NULL;
@@ -56,6 +69,7 @@ static enum err import(const struct definition *definition, const struct import_
     if (rc == ERR_NONE) {
         rc = import_run(&plan, source, msg);
         print_outcome(&plan);
+        advise(&plan, rc);
     }
     source_close(source);
     import_plan_free(&plan);
@@ -96,7 +110,8 @@ const struct command command_import = {
     .description =
         "Loads the CSV files of DIR into the tables of the definition, each table in a transaction "
         "of its own that replaces what was there. Records that cannot be taken go to the rejects "
-        "file, with file, line and reason; docs/import.md has the rules.",
+        "file, with file, line and reason; docs/import.md has the rules. What was loaded is "
+        "recorded in the source, in the table " SOURCE_RECORD_TABLE ".",
     .options = options,
     .least_arguments = 1,
     .most_arguments = 1,

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
+#include <xxhash.h>
 #include <cmocka.h>
 
 #include "base/buffer.h"
@@ -359,6 +360,26 @@ static void a_rejected_record_gives_its_other_lines_back(void **state)
     csv_close(csv);
 }
 
+static void the_hash_at_the_end_is_that_of_the_file(void **state)
+{
+    static const char line[] = "\"one\",two,\xff\n";
+    struct buffer text;
+
+    (void)state;
+    buffer_init(&text, 10000);
+    for (unsigned lines = 0; lines < 40; lines++) {
+        struct csv *csv = open_text(buffer_slice(&text), &small);
+
+        while (next(csv) != NULL) {
+        }
+        assert_true(csv_hash(csv) == XXH3_64bits(text.ptr, text.len));
+        assert_int_equal(csv_offset(csv), text.len);
+        csv_close(csv);
+        buffer_append_str(&text, line);
+    }
+    buffer_free(&text);
+}
+
 static void a_missing_file_is_named(void **state)
 {
     struct csv *csv;
@@ -421,6 +442,7 @@ int main(void)
         cmocka_unit_test(a_record_reads_the_same_at_every_offset),
         cmocka_unit_test(every_line_of_every_prefix_is_accounted_for),
         cmocka_unit_test(a_rejected_record_gives_its_other_lines_back),
+        cmocka_unit_test(the_hash_at_the_end_is_that_of_the_file),
         cmocka_unit_test(a_missing_file_is_named),
         cmocka_unit_test(open_quotes_cost_linear_time),
     };
