@@ -349,15 +349,16 @@ routes:
 class Driver(support.TestCase):
     """The driver below the program, where the build has its test."""
 
-    def test_its_own_test_passes_against_a_server(self):
-        test = os.path.join(os.path.dirname(support.binary()), "tests",
-                            "source_test_postgres_server")
-        if not os.path.exists(test):
-            self.skipTest("the tests in C are not built")
-        done = subprocess.run([test], capture_output=True, text=True, timeout=120, check=False,
-                              env={**os.environ, "VITRINE_TEST_POSTGRES": cluster.create("driver")})
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertNotIn("SKIPPED", done.stdout + done.stderr)
+    def test_its_own_tests_pass_against_a_server(self):
+        for name in ("test_postgres_server", "test_source_record"):
+            test = os.path.join(os.path.dirname(support.binary()), "tests", "source_" + name)
+            if not os.path.exists(test):
+                self.skipTest("the tests in C are not built")
+            done = subprocess.run([test], capture_output=True, text=True, timeout=120, check=False,
+                                  env={**os.environ, "VITRINE_TEST_POSTGRES":
+                                       cluster.create("driver")})
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertNotIn("SKIPPED", done.stdout + done.stderr)
 
 
 class Cleaning(support.TestCase):
