@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "source/source_postgres.h"
+#include "source/source_postgres_wait.h"
 
 enum {
     PARAMETERS_MAX = 96,
@@ -284,18 +285,6 @@ enum err postgres_borrow(struct source_postgres *source, PGconn **out, struct er
     return ERR_NONE;
 }
 
-/* A statement that nobody reads any more would go on until it next tries to send a row. */
-static void cancel(PGconn *conn)
-{
-    PGcancel *cancelling = PQstatus(conn) == CONNECTION_OK ? PQgetCancel(conn) : NULL;
-    char ignored[256];
-
-    if (cancelling != NULL) {
-        PQcancel(cancelling, ignored, sizeof ignored);
-        PQfreeCancel(cancelling);
-    }
-}
-
 static bool rolls_back(PGconn *conn)
 {
     PGresult *result = PQexec(conn, "ROLLBACK");
@@ -307,8 +296,8 @@ static bool rolls_back(PGconn *conn)
 
 void postgres_return(struct source_postgres *source, PGconn *conn, bool is_clean)
 {
-    if (!is_clean) {
-        cancel(conn);
+    if (!is_clean) { /* it would go on until it next tries to send a row */
+        postgres_cancel(conn);
     }
     if (!is_clean || source->idle_count == POSTGRES_IDLE_MAX ||
         (!source->in_snapshot && !rolls_back(conn))) {
