@@ -112,7 +112,7 @@ static const char session_sql[] =
     " ('standard_conforming_strings', 'on', true),"
     " ('idle_in_transaction_session_timeout', '0', true), ('idle_session_timeout', '0', true),"
     " ('statement_timeout', '1h', false), ('lock_timeout', '30s', false),"
-    " ('client_connection_check_interval', '5s', false)"
+    " ('client_connection_check_interval', '5s', false), ('jit', 'off', false)"
     ") AS w (name, value, is_needed) JOIN pg_catalog.pg_settings AS s ON s.name = w.name"
     " WHERE w.is_needed OR s.source NOT IN ('client', 'user', 'database', 'database user')";
 
