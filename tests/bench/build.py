@@ -118,7 +118,8 @@ class Exports:
 
     def spell_dates(self, subset, dates):
         for table, column in dates:
-            spell_dates(self.path / subset.files[table], column)
+            if table in subset.files:  # not the record of imports
+                spell_dates(self.path / subset.files[table], column)
 
 
 # ---- the server ----

@@ -1,5 +1,8 @@
 """One set of dirty exports, built from PostgreSQL and from SQLite, by one worker and by two: every
-partition and listing has the same bytes each time."""
+partition and listing has the same bytes each time.
+
+ctest: threads
+"""
 
 import csv
 import itertools
