@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/progress.h"
 #include "base/timestamp.h"
 
 static atomic_int lowest = LOG_INFO;
@@ -37,7 +38,9 @@ void log_line(enum log_level level, const char *event, const char *fmt, ...)
         len = (int)sizeof line - 1;
     }
     line[len] = '\n'; /* takes the place of the NUL */
+    progress_pause();
     if (write(STDERR_FILENO, line, (size_t)len + 1) < 0) {
-        return; /* nowhere left to say it */
+        len = 0; /* nowhere left to say it */
     }
+    progress_resume();
 }

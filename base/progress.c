@@ -260,3 +260,24 @@ void progress_end(struct progress *progress)
         board_remove(progress);
     }
 }
+
+void progress_pause(void)
+{
+    char text[32];
+
+    pthread_mutex_lock(&board.lock);
+    if (board.line_count > 0) {
+        int up = board.line_count > 1
+                     ? snprintf(text, sizeof text, "\033[%uA", board.line_count - 1)
+                     : 0;
+
+        memcpy(text + up, "\r\033[J", 4);
+        put(text, (size_t)up + 4);
+        board.line_count = 0;
+    }
+}
+
+void progress_resume(void)
+{
+    pthread_mutex_unlock(&board.lock);
+}

@@ -31,6 +31,13 @@ void progress_add(struct progress *progress, uint64_t count);
 /* Clears the bar; the lines below it move up. */
 void progress_end(struct progress *progress);
 
+/*
+ * Around something else that is written to standard error: takes the bars away and keeps them away; the
+ * next redraw brings them back below it.
+ */
+void progress_pause(void);
+void progress_resume(void);
+
 /* Milliseconds of a monotonic clock. */
 int64_t monotonic_ms(void);
 

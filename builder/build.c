@@ -108,6 +108,7 @@ static enum err begin(struct building *build, struct errmsg *msg)
     char *releases = path_join(options->root, "releases");
     enum err rc = definition_load(options->definition, &build->definition, msg);
 
+    build->staging = path_join(releases, ".building");
     if (rc == ERR_NONE) {
         rc = dir_make(releases, msg);
     }
@@ -115,9 +116,11 @@ static enum err begin(struct building *build, struct errmsg *msg)
         rc = lock_root(build, msg);
     }
     if (rc == ERR_NONE) {
+        rc = dir_remove(build->staging, msg); /* of a build that was killed: it takes room */
+    }
+    if (rc == ERR_NONE) {
         rc = readers_open(&build->readers, options->source, (unsigned)options->jobs, msg);
     }
-    build->staging = path_join(releases, ".building");
     free(releases);
     return rc;
 }

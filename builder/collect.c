@@ -199,6 +199,20 @@ static enum err take_rows(struct collecting *state, struct source *source, struc
     return rc;
 }
 
+static enum err check_count(const struct collecting *state, struct errmsg *msg)
+{
+    uint64_t found = state->out->counts.row_count;
+
+    if (found == state->range->row_count) {
+        return ERR_NONE;
+    }
+    return err_set(msg, ERR_INPUT,
+                   "%.*s: %" PRIu64 " rows where %" PRIu64
+                   " were counted; the SELECT must give the same rows each time it runs, and the "
+                   "source must compare keys as it sorts them: give the key column one type",
+                   SLICE_ARG(state->collection->name), found, state->range->row_count);
+}
+
 static enum err collect_rows(struct collecting *state, struct source *source, struct errmsg *msg)
 {
     struct stream *stream = NULL;
@@ -210,6 +224,9 @@ static enum err collect_rows(struct collecting *state, struct source *source, st
     }
     if (rc == ERR_NONE) {
         rc = take_rows(state, source, stream, keys, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = check_count(state, msg);
     }
     if (rc == ERR_NONE) {
         rc = end_partition(state, msg);

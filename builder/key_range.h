@@ -31,7 +31,7 @@ struct key_ranges {
 };
 
 /*
- * Divides COLLECTION into ranges of at most ROWS_MAX rows; the caller passes OUT to key_ranges_free in
+ * Divides COLLECTION into ranges of at most ROWS_MAX rows, unless one key has more; the caller passes OUT to key_ranges_free in
  * any case. Each key that was counted is added to PROGRESS. ERR_INPUT when a key is null or not of the
  * definition's type, or the source does not sort keys as that type does.
  */

@@ -138,13 +138,17 @@ static void append_from(struct buffer *out, const struct query_path *path)
     }
 }
 
-/* LEVEL.COLUMN within RANGE, whose limits are the parameters ?1 and ?2. */
+/*
+ * LEVEL.COLUMN within RANGE, whose limits are the parameters ?1 and ?2. What has no key is met in the
+ * first range, to be refused there.
+ */
 static void append_within(struct buffer *out, unsigned level, struct slice column,
                           const struct query_path *path, const struct key_range *range,
                           const struct source_dialect *dialect)
 {
     const char *collation = path->collection->key_is_text ? dialect->text_order : "";
 
+    buffer_append_str(out, range->has_low ? "" : "(");
     if (range->has_low) {
         append_column(out, level, column);
         buffer_printf(out, "%s >= ?1", collation);
@@ -154,12 +158,18 @@ static void append_within(struct buffer *out, unsigned level, struct slice colum
         append_column(out, level, column);
         buffer_printf(out, "%s < ?2", collation);
     }
+    if (!range->has_low) {
+        buffer_append_str(out, " OR ");
+        append_column(out, level, column);
+        buffer_append_str(out, " IS NULL)");
+    }
 }
 
 /*
- * Nested rows that are joined by the key itself are limited as well: what follows from two equal
- * columns and a limit on one of them escapes PostgreSQL, which would group and sort the whole table
- * for every range. Texts may be equal to a join without being the same bytes, so not these.
+ * Nested rows that are joined by the key itself are limited as well where the database does not see
+ * what follows from two equal columns and a limit on one of them: PostgreSQL would group and sort the
+ * whole table for every range. Texts may be equal to a join without being the same bytes, and to
+ * SQLite a number is equal to a text that it compares otherwise, so not these.
  */
 static void append_range(struct buffer *out, const struct query_path *path,
                          const struct key_range *range, const struct source_dialect *dialect)
@@ -172,7 +182,7 @@ static void append_range(struct buffer *out, const struct query_path *path,
     }
     buffer_append_str(out, " WHERE ");
     append_within(out, 0, key, path, range, dialect);
-    for (unsigned i = 0; nested != NULL && i < nested->on_count; i++) {
+    for (unsigned i = 0; dialect->limits_joined && nested != NULL && i < nested->on_count; i++) {
         if (!path->collection->key_is_text && slice_equal(nested->on[i].parent_column, key)) {
             buffer_append_str(out, " AND ");
             append_within(out, 1, nested->on[i].child_column, path, range, dialect);

@@ -110,7 +110,12 @@ static enum err attempt(struct readers *readers, const struct work *work, struct
 static bool may_help(const struct readers *readers, enum err rc, bool *was_lost)
 {
     *was_lost = *was_lost || rc == ERR_LOST;
-    return rc == ERR_LOST || (*was_lost && rc == ERR_SOURCE && readers->sources[0] == NULL);
+    for (unsigned i = 0; *was_lost && rc == ERR_SOURCE && i < readers->count; i++) {
+        if (readers->sources[i] == NULL) {
+            return true; /* it could not be opened */
+        }
+    }
+    return rc == ERR_LOST;
 }
 
 enum err readers_work(struct readers *readers, struct work *work, int64_t retries,

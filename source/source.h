@@ -42,6 +42,7 @@ struct source_dialect {
     const char *text_order;       /* after a text column in ORDER BY: bytewise order */
     const char *nulls_ascending;  /* after an ascending term: nulls first */
     const char *nulls_descending; /* after a descending term: nulls last */
+    bool limits_joined;           /* a limit on a key is said of the columns joined to it, too */
 };
 const struct source_dialect *source_dialect(const struct source *source);
 

@@ -151,6 +151,7 @@ const struct source_operations source_postgres_operations = {
             .text_order = " COLLATE \"C\"",
             .nulls_ascending = " NULLS FIRST",
             .nulls_descending = " NULLS LAST",
+            .limits_joined = true,
         },
     .open = open_postgres,
     .close = close_postgres,

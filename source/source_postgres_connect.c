@@ -133,15 +133,18 @@ static void on_notice(void *arg, const char *text)
     buffer_free(&line);
 }
 
-static enum err connect_error(PGconn *conn, struct errmsg *msg)
+/* Where a connection was had before, the server has only gone away. */
+static enum err connect_error(const struct source_postgres *source, PGconn *conn,
+                              struct errmsg *msg)
 {
+    enum err rc = source->main == NULL ? ERR_SOURCE : ERR_LOST;
     struct buffer line;
 
     buffer_init(&line, ERROR_MAX);
     postgres_one_line(&line, PQerrorMessage(conn));
-    err_set(msg, ERR_SOURCE, "postgres: %s", buffer_str(&line));
+    err_set(msg, rc, "postgres: %s", buffer_str(&line));
     buffer_free(&line);
-    return ERR_SOURCE;
+    return rc;
 }
 
 static void name_source(struct source_postgres *source, const char *database)
@@ -175,7 +178,7 @@ enum err postgres_connect(struct source_postgres *source, PGconn **out, struct e
     collect_parameters(source, &parameters);
     conn = PQconnectdbParams(parameters.names, parameters.values, 0);
     if (PQstatus(conn) != CONNECTION_OK) {
-        rc = connect_error(conn, msg);
+        rc = connect_error(source, conn, msg);
         goto out;
     }
     PQsetNoticeProcessor(conn, on_notice, NULL);
@@ -254,14 +257,15 @@ static enum err begin_stream(const struct source_postgres *source, PGconn *conn,
     if (PQtransactionStatus(conn) == PQTRANS_INTRANS) {
         return ERR_NONE; /* of this snapshot, after an earlier stream */
     }
-    buffer_init(&sql, POSTGRES_SQL_MAX);
-    buffer_append_str(&sql, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
-    if (source->in_snapshot) {
-        buffer_printf(&sql, "; SET TRANSACTION SNAPSHOT '%s'", source->snapshot);
+    rc = postgres_run(source, conn, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", msg);
+    if (rc != ERR_NONE || !source->in_snapshot) {
+        return rc;
     }
+    buffer_init(&sql, POSTGRES_SQL_MAX);
+    buffer_printf(&sql, "SET TRANSACTION SNAPSHOT '%s'", source->snapshot);
     rc = postgres_run(source, conn, buffer_str(&sql), msg);
     buffer_free(&sql);
-    return rc;
+    return rc == ERR_SOURCE ? ERR_LOST : rc; /* the session that holds it has ended */
 }
 
 enum err postgres_borrow(struct source_postgres *source, PGconn **out, struct errmsg *msg)

@@ -80,7 +80,8 @@ enum err postgres_run_step(const struct source_postgres *source, PGconn *conn, c
 /*
  * While it takes rows the server says nothing, unless something is wrong: it then drops what still
  * comes until the end is announced. libpq shows the message only behind that end, so this looks at
- * what lies in the socket. Not through TLS, where the trouble is told at the end.
+ * what lies in the socket. Through TLS, and when libpq has read it already, the trouble is told at the
+ * end.
  */
 bool postgres_complains(PGconn *conn)
 {

@@ -3,8 +3,8 @@
  * of rows.
  *
  * Thread-safety: as the connection's.
- * Errors: ERR_SOURCE with the text of the server; ERR_INTERRUPTED when a signal arrived, the
- * statement is then cancelled.
+ * Errors: ERR_SOURCE or ERR_LOST with the text of the server; ERR_SYSTEM; ERR_INTERRUPTED when a
+ * signal arrived, the statement is then cancelled.
  */
 #ifndef VITRINE_SOURCE_SOURCE_POSTGRES_WAIT_H
 #define VITRINE_SOURCE_SOURCE_POSTGRES_WAIT_H

@@ -259,6 +259,7 @@ static enum err hold_writers(const struct source_sqlite *source, sqlite3 **out, 
         err_set(msg, ERR_SOURCE, "%s: %s; --jobs 1 needs no lock", source->path,
                 sqlite3_errmsg(*out));
         sqlite3_close(*out);
+        *out = NULL;
         return ERR_SOURCE;
     }
     return ERR_NONE;

@@ -1,7 +1,7 @@
 /*
  * A step that the database takes by itself and that may last: making indexes, statistics.
  *
- * Whoever waits for it asks step_goes_on again and again, which says in the log every few seconds
+ * Whoever waits for it asks source_step_goes_on again and again, which says in the log every few seconds
  * what is being waited for, and notices SIGINT and SIGTERM.
  *
  * Thread-safety: one owner.

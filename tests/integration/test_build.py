@@ -3,6 +3,7 @@ refused with its collection, key and column. test_kill.py has the builds that ar
 import fcntl
 import hashlib
 import os
+import re
 import sqlite3
 import time
 
@@ -31,6 +32,28 @@ collections:
 routes:
   - get: /loans
     from: loans
+    key: {query: book}
+    answer: $rows
+"""
+
+NESTED = """
+name: shelves
+collections:
+  books:
+    key: id
+    rows: SELECT id, title FROM books
+    fields:
+      title: text
+      loans:
+        rows: SELECT book_id, id FROM loans
+        on: {book_id: id}
+        as: list
+        order: [id]
+        fields: {id: integer}
+    orders: {by_title: [title]}
+routes:
+  - get: /books
+    from: books
     key: {query: book}
     answer: $rows
 """
@@ -130,6 +153,46 @@ class Build(support.TestCase):
                          for name in ("000001", "000002"))
         self.assertEqual({"manifest.json"}, {name for name in first if first[name] != second[name]})
         self.assertEqual(first.keys(), second.keys())
+
+    # ---- ranges of keys ----
+
+    def fill_many(self):
+        """3,000 books with a loan each, whose book stands there as a text."""
+        db = sqlite3.connect(self.database)
+        with db:
+            db.execute("CREATE TABLE books(id INTEGER PRIMARY KEY, title, pages)")
+            db.execute("CREATE TABLE loans(book_id TEXT, id, days, remark)")
+            db.executemany("INSERT INTO books VALUES(?1, 'book ' || ?1, 1)",
+                           ((i,) for i in range(1, 3001)))
+            db.executemany("INSERT INTO loans VALUES(?1, ?1, 1, 'x')",
+                           ((i,) for i in range(1, 3001)))
+        db.close()
+
+    def test_nested_rows_are_all_there_whatever_the_ranges_and_the_type_of_their_column(self):
+        self.fill_many()
+        with open(self.definition, "w", encoding="utf-8") as file:
+            file.write(NESTED)
+        read = [re.search(r"^total +3,000 +3,000 +([\d,]+)", self.build(
+            "--force", "--partition-rows", rows).stdout, re.MULTILINE)[1]
+                for rows in ("10000", "1000")]
+        self.assertEqual(read[0], read[1])
+        self.assertTrue(os.path.exists(os.path.join(self.root, "current/books/0003.db")))
+
+    def test_a_null_among_the_keys_is_refused_whatever_the_ranges(self):
+        self.fill_many()
+        self.change("CREATE TABLE shelf(id)")
+        self.change("INSERT INTO shelf VALUES (1), (NULL)")
+        with open(self.definition, "w", encoding="utf-8") as file:
+            file.write(NESTED.replace("    key: id", "    key: id\n    keys: SELECT id FROM shelf"))
+        for rows in ("10000", "1000"):
+            self.assertIn("books: keys: key column id: a row without a key",
+                          self.refused("--partition-rows", rows))
+
+    def test_rows_that_change_while_they_are_read_are_refused(self):
+        self.fill(books=[(i, "title", 1) for i in range(1000)])
+        with open(self.definition, "w", encoding="utf-8") as file:
+            file.write(SHELVES.replace("FROM books", "FROM books WHERE random() > 0"))
+        self.assertRegex(self.refused(), r"books: \d+ rows where \d+ were counted; the SELECT must")
 
     def test_an_unchanged_source_is_not_built_again(self):
         self.fill()

@@ -90,6 +90,18 @@ class Connection(moves.Moving):
     def test_terminated_sessions_are_followed_by_a_build_of_a_fresh_snapshot(self):
         self.lose_and_recover(self.terminate)
 
+    def test_the_end_of_the_session_that_holds_the_snapshot_is_followed_by_a_fresh_one(self):
+        process, holder = self.start_and_wait_for_lock()
+        self.change_what_was_read()
+        cluster.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
+                     "application_name = 'vitrine' AND query LIKE '%pg_export_snapshot%'",
+                     "postgres")
+        holder.run("COMMIT;")
+        self.assertEqual(process.wait(60), 0, process.stderr)
+        self.assertIn("build_retry", process.stderr)
+        self.assertEqual(keys_of(self.root, "shelf"), self.expected_shelf())
+        self.assert_nothing_left(["000001"])
+
     def test_a_restart_of_the_server_is_followed_by_a_build_of_a_fresh_snapshot(self):
         self.lose_and_recover(self.restart)
 

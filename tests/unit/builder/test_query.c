@@ -2,9 +2,9 @@
 
 #include "shelf.h"
 
-static const struct source_dialect sqlite_like = {" COLLATE BINARY", "", ""};
-static const struct source_dialect postgres_like = {" COLLATE \"C\"", " NULLS FIRST",
-                                                    " NULLS LAST"};
+static const struct source_dialect sqlite_like = {" COLLATE BINARY", "", "", false};
+static const struct source_dialect postgres_like = {" COLLATE \"C\"", " NULLS FIRST", " NULLS LAST",
+                                                    true};
 
 static void assert_sql(struct buffer *sql, const char *expected)
 {
@@ -199,12 +199,27 @@ static void the_first_and_the_last_range_have_one_limit(void **state)
 
     buffer_init(&sql, QUERY_SIZE_MAX);
     query_keys(collection, &first, &sqlite_like, &sql);
-    assert_sql(&sql, "SELECT p.\"id\" FROM (SELECT id FROM u\n) AS p WHERE p.\"id\" < ?2 ORDER BY "
-                     "p.\"id\"");
+    assert_sql(&sql,
+               "SELECT p.\"id\" FROM (SELECT id FROM u\n) AS p WHERE (p.\"id\" < ?2 OR p.\"id\" "
+               "IS NULL) ORDER BY p.\"id\"");
     buffer_init(&sql, QUERY_SIZE_MAX);
     query_keys(collection, &last, &sqlite_like, &sql);
     assert_sql(&sql, "SELECT p.\"id\" FROM (SELECT id FROM u\n) AS p WHERE p.\"id\" >= ?1 ORDER "
                      "BY p.\"id\"");
+}
+
+/* To SQLite 2 and '2' are equal in a join, while every text is greater than every number. */
+static void where_types_are_free_a_range_leaves_joined_rows_alone(void **state)
+{
+    const struct collection *collection = shelf_define(*state, numbered);
+    struct query_path path = {
+        .collection = collection, .nested = {collection->fields[0].nested}, .depth = 1};
+    struct buffer sql;
+
+    buffer_init(&sql, QUERY_SIZE_MAX);
+    query_rows(&path, &middle, &sqlite_like, &sql);
+    assert_non_null(strstr(buffer_str(&sql), " WHERE p.\"id\" >= ?1 AND p.\"id\" < ?2 ORDER BY "));
+    buffer_free(&sql);
 }
 
 /* Two texts may be equal to a join, by its collation, and yet not be the same bytes. */
@@ -248,6 +263,7 @@ int main(void)
         TEST(keys_are_sorted_as_rows_are),
         TEST(a_range_limits_rows_and_what_is_joined_by_the_key),
         TEST(the_first_and_the_last_range_have_one_limit),
+        TEST(where_types_are_free_a_range_leaves_joined_rows_alone),
         TEST(a_range_of_texts_is_bytewise_and_leaves_joined_rows_alone),
         TEST(counts_group_by_the_key),
     };
