@@ -72,12 +72,23 @@ static enum err set_integer(const struct option *option, const char *value, void
     return ERR_NONE;
 }
 
-static bool parse_duration(struct slice text, int64_t *ms)
+/* What may follow a number, and what it then counts in. */
+struct unit {
+    const char *name;
+    int64_t factor;
+};
+
+static const struct unit durations[] = {
+    {"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {NULL, 0},
+};
+
+static const struct unit sizes[] = {
+    {"", 1}, {"K", 1LL << 10}, {"M", 1LL << 20}, {"G", 1LL << 30}, {NULL, 0},
+};
+
+/* A number of UNITS. */
+static bool parse_units(struct slice text, const struct unit *units, int64_t *out)
 {
-    static const struct {
-        const char *name;
-        int64_t ms;
-    } units[] = {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
     size_t digits = 0;
     int64_t number;
 
@@ -87,9 +98,9 @@ static bool parse_duration(struct slice text, int64_t *ms)
     if (!parse_integer(slice_of(text.ptr, digits), &number)) {
         return false;
     }
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        if (slice_is(slice_of(text.ptr + digits, text.len - digits), units[i].name)) {
-            return !__builtin_mul_overflow(number, units[i].ms, ms);
+    for (const struct unit *unit = units; unit->name != NULL; unit++) {
+        if (slice_is(slice_of(text.ptr + digits, text.len - digits), unit->name)) {
+            return !__builtin_mul_overflow(number, unit->factor, out);
         }
     }
     return false;
@@ -100,11 +111,24 @@ static enum err set_duration(const struct option *option, const char *value, voi
 {
     int64_t ms;
 
-    if (!parse_duration(slice_str(value), &ms)) {
+    if (!parse_units(slice_str(value), durations, &ms)) {
         return err_set(msg, ERR_USAGE, "--%s: \"%s\" is not a duration; write 250ms, 5s, 10m or 1h",
                        option->name, value);
     }
     memcpy(member(out, option), &ms, sizeof ms);
+    return ERR_NONE;
+}
+
+static enum err set_size(const struct option *option, const char *value, void *out,
+                         struct errmsg *msg)
+{
+    int64_t bytes;
+
+    if (!parse_units(slice_str(value), sizes, &bytes)) {
+        return err_set(msg, ERR_USAGE, "--%s: \"%s\" is not a size; write 4096, 64K, 500M or 2G",
+                       option->name, value);
+    }
+    memcpy(member(out, option), &bytes, sizeof bytes);
     return ERR_NONE;
 }
 
@@ -119,6 +143,8 @@ static enum err set_value(const struct option *option, const char *value, void *
         return set_integer(option, value, out, msg);
     case OPTION_KIND_DURATION:
         return set_duration(option, value, out, msg);
+    case OPTION_KIND_SIZE:
+        return set_size(option, value, out, msg);
     case OPTION_KIND_FLAG:
         break;
     }

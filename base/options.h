@@ -25,6 +25,7 @@ enum option_kind {
     OPTION_KIND_TEXT,    /* const char *; NULL when absent and without default */
     OPTION_KIND_INTEGER, /* int64_t, within least..most */
     OPTION_KIND_DURATION, /* int64_t milliseconds: "250ms", "5s", "10m", "1h"; a bare number is seconds */
+    OPTION_KIND_SIZE, /* int64_t bytes: "4096", "64K", "500M", "2G", in steps of 1024 */
     OPTION_KIND_FLAG, /* bool */
 };
 
@@ -55,6 +56,10 @@ struct option {
 #define OPTION_DURATION(name, value, def, type, member, about)                                     \
     {                                                                                              \
         name, OPTION_KIND_DURATION, value, def, 0, INT64_MAX, offsetof(type, member), about, false \
+    }
+#define OPTION_SIZE(name, value, def, type, member, about)                                         \
+    {                                                                                              \
+        name, OPTION_KIND_SIZE, value, def, 0, INT64_MAX, offsetof(type, member), about, false     \
     }
 #define OPTION_FLAG(name, type, member, about)                                                     \
     {                                                                                              \

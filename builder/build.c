@@ -22,6 +22,7 @@
 #include "definition/definition.h"
 #include "replica/format.h"
 #include "replica/release.h"
+#include "replica/root.h"
 #include "replica/verify.h"
 
 struct building {
@@ -55,14 +56,16 @@ static enum err lock_root(struct building *build, struct errmsg *msg)
     return rc;
 }
 
-/* The current release, or NULL: what is not there or damaged is no help and no hindrance. */
-static struct release *open_last(const struct building *build)
+/* The release that FIND gives, or NULL: what is not there or damaged is no help and no hindrance. */
+static struct release *open_found(const struct building *build,
+                                  enum err (*find)(const char *root, char **dir,
+                                                   struct errmsg *msg))
 {
     struct errmsg ignored;
     struct release *release = NULL;
     char *dir = NULL;
 
-    if (root_current(build->options->root, &dir, &ignored) != ERR_NONE ||
+    if (find(build->options->root, &dir, &ignored) != ERR_NONE ||
         release_open(dir, false, &release, &ignored) != ERR_NONE) {
         release = NULL;
     }
@@ -70,10 +73,11 @@ static struct release *open_last(const struct building *build)
     return release;
 }
 
-/* Whether LAST was built from this definition at this position. */
+/* Whether there is LAST, built from this definition at this position. */
 static bool is_up_to_date(const struct building *build, const struct release *last)
 {
-    return slice_equal(last->manifest->source_position, buffer_slice(&build->readers.position)) &&
+    return last != NULL &&
+           slice_equal(last->manifest->source_position, buffer_slice(&build->readers.position)) &&
            slice_equal(last->definition->text, build->definition->text);
 }
 
@@ -283,17 +287,21 @@ static void take_back(const struct building *build, const char *link, const char
     (void)rc;
 }
 
-/* Gives the complete folder its name and makes it the current release. */
+/* Gives the complete folder its name and makes it the current release, unless that is held. */
 static enum err publish(struct building *build, uint64_t number, struct errmsg *msg)
 {
     char name[24];
     char *dir = path_join(build->options->root, "releases/%s", release_name(name, number));
     char *link = path_join(build->options->root, "current");
     char *former = link_target(link);
+    bool is_active = true;
     enum err rc = file_rename(build->staging, dir, msg);
 
     if (rc == ERR_NONE) {
-        rc = root_activate(build->options->root, name, msg);
+        rc = root_offer(build->options->root, number, &is_active, msg);
+    }
+    if (rc == ERR_NONE && !is_active) {
+        log_info("release_not_activated", "release=%s reason=\"%s\"", name, msg->text);
     }
     if (rc != ERR_NONE && !file_exists(build->staging)) {
         take_back(build, link, former, dir);
@@ -306,40 +314,17 @@ static enum err publish(struct building *build, uint64_t number, struct errmsg *
 
 /* ---- after ---- */
 
-/* Through the staging folder, so that a release is never seen in part, whenever this ends. */
-static enum err remove_release(const struct building *build, uint64_t number, struct errmsg *msg)
-{
-    char name[24];
-    char *dir = path_join(build->options->root, "releases/%s", release_name(name, number));
-    enum err rc = file_rename(dir, build->staging, msg);
-
-    if (rc == ERR_NONE) {
-        rc = dir_remove(build->staging, msg);
-    }
-    free(dir);
-    return rc;
-}
-
 /*
- * Removes the oldest releases beyond `keep`, never the current one. When that fails, the build has
- * succeeded all the same; the next one tries again.
+ * Removes the oldest releases beyond `keep`. When that fails, the build has succeeded all the same; the
+ * next one tries again.
  */
-static void prune(const struct building *build, uint64_t current)
+static void prune(const struct building *build)
 {
     struct errmsg msg;
-    uint64_t *numbers = NULL;
-    unsigned count = 0;
-    enum err rc = root_releases(build->options->root, &numbers, &count, &msg);
 
-    for (unsigned i = 0; rc == ERR_NONE && i + (unsigned)build->options->keep < count; i++) {
-        if (numbers[i] != current) {
-            rc = remove_release(build, numbers[i], &msg);
-        }
-    }
-    if (rc != ERR_NONE) {
+    if (root_retire(build->options->root, (unsigned)build->options->keep, &msg) != ERR_NONE) {
         log_warn("prune_failed", "reason=\"%s\"", msg.text);
     }
-    free(numbers);
 }
 
 static enum err build_new(struct building *build, struct build_result *out, struct errmsg *msg)
@@ -363,23 +348,30 @@ static enum err build_new(struct building *build, struct build_result *out, stru
         out->row_count += build->results[i].counts.row_count;
         out->file_bytes += build->results[i].file_bytes;
     }
-    prune(build, out->number);
+    prune(build);
     return ERR_NONE;
 }
 
+/* A release that is held back needs no other like it. */
 static enum err build_if_needed(struct building *build, struct build_result *out,
                                 struct errmsg *msg)
 {
-    struct release *last = build->options->force ? NULL : open_last(build);
+    bool looks = !build->options->force;
+    struct release *current = looks ? open_found(build, root_current) : NULL;
+    struct release *held = looks ? open_found(build, root_held_back) : NULL;
+    const struct release *same = is_up_to_date(build, current) ? current
+                                 : is_up_to_date(build, held)  ? held
+                                                               : NULL;
     enum err rc = ERR_NONE;
 
-    if (last != NULL && is_up_to_date(build, last)) {
+    if (same != NULL) {
         out->is_current = true;
-        out->number = last->manifest->number;
-    } else if (last != NULL) {
-        rc = check_room(build, last, msg);
+        out->number = same->manifest->number;
+    } else if (current != NULL) {
+        rc = check_room(build, current, msg);
     }
-    release_drop(last);
+    release_drop(current);
+    release_drop(held);
     return rc == ERR_NONE && !out->is_current ? build_new(build, out, msg) : rc;
 }
 

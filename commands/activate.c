@@ -1,16 +1,19 @@
 #include <stdio.h>
-#include <string.h>
 
 #include "commands/commands.h"
-#include "commands/which_release.h"
+#include "commands/ready.h"
+#include "replica/root.h"
 
 struct activate_arguments {
     const char *root;
+    int64_t warm_bytes;
 };
 
 static const struct option options[] = {
     OPTION_REQUIRED("root", "DIR", struct activate_arguments, root,
                     "the folder with releases/ and current"),
+    OPTION_SIZE("warm", "RATE", READY_WARM_DEFAULT, struct activate_arguments, warm_bytes,
+                READY_WARM_ABOUT),
     OPTION_END,
 };
 
@@ -20,6 +23,8 @@ static int run(const struct command *command, int argc, char **argv)
     struct arguments arguments;
     struct release *release = NULL;
     struct errmsg msg;
+    uint64_t number;
+    char name[24];
     bool done;
     enum err rc;
     int code = options_begin(command, argc, argv, &given, &arguments, &done);
@@ -27,14 +32,12 @@ static int run(const struct command *command, int argc, char **argv)
     if (done) {
         return code;
     }
-    rc = which_release(given.root, arguments.items[0], true, &release, &msg);
+    rc = ready_release(given.root, arguments.items[0], given.warm_bytes, &release, &number, &msg);
     if (rc == ERR_NONE) {
-        const char *name = strrchr(release->dir, '/') + 1; /* ROOT/releases/NAME */
-
-        rc = root_activate(given.root, name, &msg);
-        if (rc == ERR_NONE) {
-            printf("release %s is active\n", name);
-        }
+        rc = root_activate(given.root, number, &msg);
+    }
+    if (rc == ERR_NONE) {
+        printf("release %s is active\n", release_name(name, number));
     }
     release_drop(release);
     return options_end(command, rc, &msg);
@@ -42,8 +45,12 @@ static int run(const struct command *command, int argc, char **argv)
 
 const struct command command_activate = {
     .name = "activate",
-    .usage = "--root DIR N",
+    .usage = "--root DIR [--warm RATE] N",
     .about = "verifies release N and makes it the one that is served",
+    .description = "Every page is compared with its hash and the files are brought into memory "
+                   "before the link changes. A damaged release is remembered as refused, and what "
+                   "was served stays. One that was refused or rolled back before is tried all the "
+                   "same, and forgiven when it is whole.",
     .options = options,
     .least_arguments = 1,
     .most_arguments = 1,

@@ -15,5 +15,9 @@ extern const struct command command_inspect;
 extern const struct command command_verify;
 extern const struct command command_releases;
 extern const struct command command_activate;
+extern const struct command command_rollback;
+extern const struct command command_pin;
+extern const struct command command_unpin;
+extern const struct command command_diff;
 
 #endif

@@ -4,8 +4,9 @@
 
 #include "base/file.h"
 #include "base/number.h"
+#include "replica/root.h"
 
-static enum err find(const char *root, const char *number, char **dir, struct errmsg *msg)
+enum err which_release_dir(const char *root, const char *number, char **dir, struct errmsg *msg)
 {
     char name[24];
     int64_t value;
@@ -17,12 +18,12 @@ static enum err find(const char *root, const char *number, char **dir, struct er
     if (!parse_integer(slice_str(number), &value) || value < 0) {
         return err_set(msg, ERR_USAGE, "\"%s\" is not the number of a release", number);
     }
-    path = path_join(root, "releases/%s", release_name(name, (uint64_t)value));
+    path = root_release_dir(root, (uint64_t)value);
     if (!file_exists(path)) {
         free(path);
         return err_set(msg, ERR_NOT_FOUND,
-                       "%s has no release %s; `vitrine releases --root %s` lists them", root, name,
-                       root);
+                       "%s has no release %s; `vitrine releases --root %s` lists them", root,
+                       release_name(name, (uint64_t)value), root);
     }
     *dir = path;
     return ERR_NONE;
@@ -32,7 +33,7 @@ enum err which_release(const char *root, const char *number, bool verify, struct
                        struct errmsg *msg)
 {
     char *dir = NULL;
-    enum err rc = find(root, number, &dir, msg);
+    enum err rc = which_release_dir(root, number, &dir, msg);
 
     if (rc == ERR_NONE) {
         rc = release_open(dir, verify, out, msg);

@@ -14,4 +14,8 @@
 MUST_CHECK enum err which_release(const char *root, const char *number, bool verify,
                                   struct release **out, struct errmsg *msg);
 
+/* The folder of that release, on the heap. Errors as above. */
+MUST_CHECK enum err which_release_dir(const char *root, const char *number, char **dir,
+                                      struct errmsg *msg);
+
 #endif

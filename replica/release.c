@@ -1,10 +1,35 @@
 #include "replica/release.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "base/file.h"
+#include "base/number.h"
 #include "replica/verify.h"
+
+char *release_name(char *name, uint64_t number)
+{
+    snprintf(name, 24, "%0*" PRIu64, RELEASE_NAME_LEN, number);
+    return name;
+}
+
+bool release_number(const char *name, uint64_t *number)
+{
+    char again[24];
+    int64_t value;
+
+    if (!parse_integer(slice_str(name), &value) || value < 0 ||
+        strcmp(release_name(again, (uint64_t)value), name) != 0) {
+        return false;
+    }
+    *number = (uint64_t)value;
+    return true;
+}
 
 /* Every partition belongs to a collection of the definition, has its kind of key, and comes after
  * the one before it. */
@@ -93,6 +118,21 @@ static enum err load_definition(struct release *release, struct errmsg *msg)
     return err_set(msg, ERR_CORRUPT, "%s: the manifest lists no definition", release->dir);
 }
 
+/* PATH is the manifest. Who removes a release locks it exclusively first. */
+static enum err lock_shared(struct release *release, const char *path, struct errmsg *msg)
+{
+    release->lock_fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (release->lock_fd < 0) {
+        return err_sys(msg, errno, "open %s", path);
+    }
+    if (flock(release->lock_fd, LOCK_SH | LOCK_NB) == 0) {
+        return ERR_NONE;
+    }
+    return errno == EWOULDBLOCK
+               ? err_set(msg, ERR_NOT_FOUND, "%s: the release is being removed", release->dir)
+               : err_sys(msg, errno, "lock %s", path);
+}
+
 enum err release_open(const char *dir, bool verify, struct release **out, struct errmsg *msg)
 {
     struct release *release = memory_calloc(1, sizeof *release);
@@ -100,12 +140,16 @@ enum err release_open(const char *dir, bool verify, struct release **out, struct
     enum err rc;
 
     release->dir = memory_copy_str(dir);
+    release->lock_fd = -1;
     atomic_init(&release->references, 1);
     if (!file_exists(path)) {
         rc = err_set(msg, ERR_NOT_FOUND, "%s: no release here (no manifest.json)", dir);
         goto out;
     }
-    rc = manifest_read(path, &release->manifest, msg);
+    rc = lock_shared(release, path, msg);
+    if (rc == ERR_NONE) {
+        rc = manifest_read(path, &release->manifest, msg);
+    }
     if (rc == ERR_NONE) {
         rc = verify_sizes(dir, release->manifest, msg);
     }
@@ -141,6 +185,9 @@ void release_drop(struct release *release)
     }
     definition_free(release->definition);
     manifest_free(release->manifest);
+    if (release->lock_fd >= 0) {
+        close(release->lock_fd);
+    }
     free(release->dir);
     free(release);
 }

@@ -1,22 +1,15 @@
-/* A root: the folder with releases/ and the link to the one that is served. */
+#include "replica/root.h"
+
 #include <dirent.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/file.h"
-#include "base/number.h"
 #include "replica/release.h"
-
-char *release_name(char *name, uint64_t number)
-{
-    snprintf(name, 24, "%0*" PRIu64, RELEASE_NAME_LEN, number);
-    return name;
-}
+#include "replica/root_state.h"
 
 enum err root_current(const char *root, char **dir, struct errmsg *msg)
 {
@@ -41,15 +34,22 @@ enum err root_current(const char *root, char **dir, struct errmsg *msg)
     return ERR_NONE;
 }
 
-enum err root_activate(const char *root, const char *name, struct errmsg *msg)
+bool root_current_number(const char *root, uint64_t *number)
 {
     char *link = path_join(root, "current");
-    char *target = path_join("releases", "%s", name);
-    enum err rc = link_replace(target, link, msg);
+    char target[PATH_MAX];
+    ssize_t len = readlink(link, target, sizeof target - 1);
 
     free(link);
-    free(target);
-    return rc;
+    target[len < 0 ? 0 : len] = '\0';
+    return strncmp(target, "releases/", 9) == 0 && release_number(target + 9, number);
+}
+
+char *root_release_dir(const char *root, uint64_t number)
+{
+    char name[24];
+
+    return path_join(root, "releases/%s", release_name(name, number));
 }
 
 static int compare_numbers(const void *a, const void *b)
@@ -63,19 +63,15 @@ static int compare_numbers(const void *a, const void *b)
 /* A release is a folder whose name is its number, with a manifest: complete by construction. */
 static bool is_release(const char *releases, const char *name, uint64_t *number)
 {
-    char again[24];
-    int64_t value;
     char *manifest;
     bool exists;
 
-    if (!parse_integer(slice_str(name), &value) || value < 0 ||
-        strcmp(release_name(again, (uint64_t)value), name) != 0) {
+    if (!release_number(name, number)) {
         return false;
     }
     manifest = path_join(releases, "%s/manifest.json", name);
     exists = file_exists(manifest);
     free(manifest);
-    *number = (uint64_t)value;
     return exists;
 }
 
@@ -128,4 +124,80 @@ out:
     }
     free(releases);
     return rc;
+}
+
+/* ---- what is remembered ---- */
+
+/* Whether release NUMBER is not the current one because that is wanted. */
+static enum err is_held_back(const char *root, uint64_t number, bool *held, struct errmsg *msg)
+{
+    struct root_state state;
+    uint64_t current;
+    uint64_t hash = 0;
+    enum err rc = root_content(root, number, &hash, msg);
+
+    if (rc == ERR_NONE) {
+        rc = root_state_read(root, &state, msg);
+    }
+    if (rc != ERR_NONE) {
+        return rc;
+    }
+    *held = !(root_current_number(root, &current) && current == number) &&
+            (state.is_pinned || root_state_rolled_back(&state, hash) != NULL);
+    root_state_free(&state);
+    return ERR_NONE;
+}
+
+enum err root_held_back(const char *root, char **dir, struct errmsg *msg)
+{
+    uint64_t *numbers = NULL;
+    unsigned count = 0;
+    bool held = false;
+    enum err rc = root_releases(root, &numbers, &count, msg);
+
+    if (rc == ERR_NONE && count > 0) {
+        rc = is_held_back(root, numbers[count - 1], &held, msg);
+    }
+    if (rc == ERR_NONE && held) {
+        *dir = root_release_dir(root, numbers[count - 1]);
+    } else if (rc == ERR_NONE) {
+        rc = err_set(msg, ERR_NOT_FOUND, "%s: no release is held back", root);
+    }
+    free(numbers);
+    return rc;
+}
+
+enum err root_is_refused(const char *root, uint64_t number, uint64_t content_hash, bool *refused,
+                         struct errmsg *msg)
+{
+    struct root_state state;
+    enum err rc = root_state_read(root, &state, msg);
+
+    if (rc == ERR_NONE) {
+        const struct root_mark *mark = root_state_mark(&state, number, content_hash);
+
+        *refused = mark != NULL && mark->kind == MARK_REFUSED;
+        root_state_free(&state);
+    }
+    return rc;
+}
+
+enum err root_content(const char *root, uint64_t number, uint64_t *hash, struct errmsg *msg)
+{
+    char *dir = root_release_dir(root, number);
+    char *path = path_join(dir, "manifest.json");
+    struct manifest *manifest = NULL;
+    enum err rc = ERR_NONE;
+
+    *hash = 0;
+    if (file_exists(path)) {
+        rc = manifest_read(path, &manifest, msg);
+    }
+    if (rc == ERR_NONE && manifest != NULL) {
+        *hash = manifest->content_hash;
+    }
+    manifest_free(manifest);
+    free(path);
+    free(dir);
+    return rc == ERR_SYSTEM ? rc : ERR_NONE;
 }

@@ -11,11 +11,12 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "replica/root.h"
 #include "service/listener.h"
 #include "service/loop.h"
 #include "service/swap.h"
 
-enum { SIGNALS = 2 };
+enum { SIGNALS = 3 };
 
 struct server {
     const struct server_options *options;
@@ -47,8 +48,15 @@ static void begin_stop(struct server *server)
 
 static void on_signal(uv_signal_t *handle, int number)
 {
+    struct server *server = handle->data;
+
+    if (number == SIGHUP) {
+        log_info("reload", "signal=%d", number);
+        swap_reload(&server->swap);
+        return;
+    }
     log_info("stopping", "signal=%d", number);
-    begin_stop(handle->data);
+    begin_stop(server);
     uv_stop(handle->loop);
 }
 
@@ -89,21 +97,26 @@ static void raise_file_limit(void)
     }
 }
 
-/* A write to a broken connection is an error, no signal; a parent may have blocked the others. */
+/*
+ * A write to a broken connection is an error, no signal; a parent may have blocked the others. A
+ * SIGHUP before there is anything to reload asks for nothing.
+ */
 static void prepare_signals(void)
 {
     sigset_t set;
 
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
 static enum err start_control(struct server *server, const char *dir, struct errmsg *msg)
 {
-    static const int numbers[SIGNALS] = {SIGTERM, SIGINT};
+    static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
     int result = uv_loop_init(&server->control);
 
     if (result != 0) {

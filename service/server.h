@@ -25,7 +25,7 @@ struct server_options {
 };
 
 /*
- * Serves until SIGTERM or SIGINT, then returns ERR_NONE within 5 s. ERR_NOT_FOUND when the root has
+ * Serves until SIGTERM or SIGINT, and looks at the root at once on SIGHUP; then returns ERR_NONE within 5 s. ERR_NOT_FOUND when the root has
  * no current release; otherwise what kept it from starting.
  */
 MUST_CHECK enum err server_run(const struct server_options *options, struct errmsg *msg);

@@ -2,14 +2,33 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "replica/root.h"
 
 static void look(struct swap *swap);
+static void on_poll(uv_timer_t *timer);
+
+/* So that nothing tries it by itself, here or after a restart; and not when it was mended. */
+static void remember(const struct swap *swap)
+{
+    struct errmsg msg;
+    enum err rc = ERR_NONE;
+
+    if (swap->rc == ERR_CORRUPT) {
+        rc = root_refuse(swap->root, swap->seen, swap->msg.text, &msg);
+    } else if (swap->rc == ERR_NONE && swap->has_failed) {
+        rc = root_forgive(swap->root, swap->seen, &msg);
+    }
+    if (rc != ERR_NONE) {
+        log_warn("state_not_written", "root=%s reason=\"%s\"", swap->root, msg.text);
+    }
+}
 
 /* On a thread of the pool. */
 static void on_work(uv_work_t *work)
@@ -21,7 +40,39 @@ static void on_work(uv_work_t *work)
     if (swap->rc == ERR_NONE) {
         log_info("release_opened", "release=%s verified=%s ms=%" PRId64, swap->plan->release_name,
                  swap->verify ? "yes" : "no", monotonic_ms() - started_ms);
+    } else if (strcmp(swap->said, swap->msg.text) != 0) {
+        log_error("release_refused", "dir=%s reason=\"%s\"", swap->seen, swap->msg.text);
     }
+    remember(swap);
+}
+
+/* The next look: soon when something is to be tried again soon. */
+static void schedule(struct swap *swap)
+{
+    uint64_t next_ms =
+        swap->has_failed && swap->retry_ms < swap->poll_ms ? swap->retry_ms : swap->poll_ms;
+
+    if (!uv_is_closing((uv_handle_t *)&swap->poll)) {
+        uv_timer_start(&swap->poll, on_poll, next_ms, next_ms);
+    }
+}
+
+static void note_failure(struct swap *swap)
+{
+    uint64_t now_ms = uv_now(swap->poll.loop);
+
+    snprintf(swap->said, sizeof swap->said, "%s", swap->msg.text);
+    swap->retry_ms = !swap->has_failed                        ? SWAP_RETRY_MS
+                     : swap->retry_ms > SWAP_RETRY_MAX_MS / 2 ? SWAP_RETRY_MAX_MS
+                                                              : swap->retry_ms * 2;
+    swap->has_failed = true;
+    swap->retry_at_ms = swap->is_asked ? now_ms : now_ms + swap->retry_ms;
+}
+
+static void forget_failure(struct swap *swap)
+{
+    swap->has_failed = false;
+    swap->said[0] = '\0';
 }
 
 static void on_opened(uv_work_t *work, int status)
@@ -31,10 +82,13 @@ static void on_opened(uv_work_t *work, int status)
     (void)status; /* the work is never cancelled */
     swap->is_opening = false;
     if (swap->rc != ERR_NONE) {
-        log_error("release_refused", "dir=%s reason=\"%s\"", swap->seen, swap->msg.text);
+        note_failure(swap);
     } else {
+        forget_failure(swap);
         swap->on_plan(swap->context, swap->plan);
     }
+    swap->is_asked = false;
+    schedule(swap);
     look(swap); /* the link may have changed meanwhile */
 }
 
@@ -59,12 +113,16 @@ static void look(struct swap *swap)
         return;
     }
     swap->is_missing = false;
-    if (strcmp(dir, swap->seen) == 0) {
+    if (strcmp(dir, swap->seen) != 0) {
+        free(swap->seen);
+        swap->seen = dir;
+        forget_failure(swap);
+    } else {
         free(dir);
-        return;
+        if (!swap->has_failed || uv_now(swap->poll.loop) < swap->retry_at_ms) {
+            return;
+        }
     }
-    free(swap->seen);
-    swap->seen = dir;
     swap->is_opening = true;
     uv_queue_work(swap->poll.loop, &swap->work, on_work, on_opened);
 }
@@ -94,14 +152,22 @@ enum err swap_start(struct swap *swap, uv_loop_t *loop, const char *seen, struct
     swap->poll.data = swap;
     swap->event.data = swap;
     swap->work.data = swap;
-    uv_timer_start(&swap->poll, on_poll, SWAP_POLL_MS, SWAP_POLL_MS);
     uv_fs_event_init(loop, &swap->event);
     result = uv_fs_event_start(&swap->event, on_event, swap->root, 0);
+    swap->poll_ms = result == 0 ? SWAP_POLL_MS : SWAP_POLL_UNWATCHED_MS;
     if (result != 0) {
         log_warn("root_not_watched", "root=%s reason=\"%s\" poll_ms=%d", swap->root,
-                 uv_strerror(result), SWAP_POLL_MS);
+                 uv_strerror(result), SWAP_POLL_UNWATCHED_MS);
     }
+    schedule(swap);
     return ERR_NONE;
+}
+
+void swap_reload(struct swap *swap)
+{
+    swap->is_asked = swap->is_opening;
+    swap->retry_at_ms = 0;
+    look(swap);
 }
 
 bool swap_stop(struct swap *swap)

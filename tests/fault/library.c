@@ -13,6 +13,7 @@
 #include "builder/build.h"
 #include "replica/format.h"
 #include "builder/import.h"
+#include "replica/root.h"
 #include "source/source.h"
 
 #define OK(call)                                                                                   \

@@ -177,8 +177,14 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Appends PATH and all below it: names, sizes, targets of links. What a failed build may leave is
- * left out: its staging folder and the lock. */
+/* What a failed build may leave: its staging folder and the locks. */
+static bool may_be_left(const char *name)
+{
+    return strcmp(name, ".building") == 0 || strcmp(name, ".build-lock") == 0 ||
+           strcmp(name, ".state-lock") == 0;
+}
+
+/* Appends PATH and all below it, without what may be left: names, sizes, targets of links. */
 static void describe(const char *path, const char *shown, struct buffer *out)
 {
     char *names[64];
@@ -189,8 +195,7 @@ static void describe(const char *path, const char *shown, struct buffer *out)
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
         const char *name = entry->d_name;
 
-        if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && strcmp(name, ".building") != 0 &&
-            strcmp(name, ".build-lock") != 0) {
+        if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && !may_be_left(name)) {
             assert_true(count < 64);
             names[count++] = strdup(name);
         }

@@ -118,10 +118,10 @@ class Build(support.TestCase):
         return done.stderr
 
     def releases(self):
-        """The names of the folders in releases/, but for the one at work."""
+        """The names of the folders in releases/, but for those on their way in or out."""
         folder = os.path.join(self.root, "releases")
         names = os.listdir(folder) if os.path.isdir(folder) else []
-        return sorted(name for name in names if name != ".building")
+        return sorted(name for name in names if not name.startswith("."))
 
     def current(self):
         """The name of the current release, or None."""

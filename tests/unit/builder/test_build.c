@@ -6,6 +6,7 @@
 #include <fcntl.h>
 
 #include "replica/release.h"
+#include "replica/root.h"
 #include "shelf.h"
 
 static const char definition_text[] = "name: shelf\n"

@@ -2,6 +2,7 @@
 #include "builder/build.h"
 #include "replica/format.h"
 #include "replica/reader.h"
+#include "replica/root.h"
 
 #include "shelf.h"
 

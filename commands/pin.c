@@ -1,0 +1,85 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/number.h"
+#include "commands/commands.h"
+#include "commands/ready.h"
+#include "replica/root.h"
+
+struct pin_arguments {
+    const char *root;
+    int64_t warm_bytes;
+};
+
+static const struct option options[] = {
+    OPTION_REQUIRED("root", "DIR", struct pin_arguments, root,
+                    "the folder with releases/ and current"),
+    OPTION_SIZE("warm", "RATE", READY_WARM_DEFAULT, struct pin_arguments, warm_bytes,
+                READY_WARM_ABOUT),
+    OPTION_END,
+};
+
+/* The current release needs no preparation: *RELEASE stays NULL. */
+static enum err choose(const struct pin_arguments *given, const struct arguments *arguments,
+                       struct release **release, uint64_t *number, struct errmsg *msg)
+{
+    const char *text = arguments->count > 0 ? arguments->items[0] : NULL;
+    bool has_current = root_current_number(given->root, number);
+    char *dir = NULL;
+    int64_t wanted;
+    enum err rc;
+
+    if (has_current && (text == NULL || (parse_integer(slice_str(text), &wanted) && wanted >= 0 &&
+                                         (uint64_t)wanted == *number))) {
+        return ERR_NONE;
+    }
+    if (text != NULL) {
+        return ready_release(given->root, text, given->warm_bytes, release, number, msg);
+    }
+    rc = root_current(given->root, &dir, msg);
+    if (rc == ERR_NONE) {
+        rc = err_set(msg, ERR_NOT_FOUND,
+                     "%s/current leads to %s, which is no release of this root; name one",
+                     given->root, dir);
+    }
+    free(dir);
+    return rc;
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+    struct pin_arguments given;
+    struct arguments arguments;
+    struct release *release = NULL;
+    struct errmsg msg;
+    uint64_t number = 0;
+    char name[24];
+    bool done;
+    enum err rc;
+    int code = options_begin(command, argc, argv, &given, &arguments, &done);
+
+    if (done) {
+        return code;
+    }
+    rc = choose(&given, &arguments, &release, &number, &msg);
+    if (rc == ERR_NONE) {
+        rc = root_pin(given.root, number, &msg);
+    }
+    if (rc == ERR_NONE) {
+        printf("release %s is active and pinned\n", release_name(name, number));
+    }
+    release_drop(release);
+    return options_end(command, rc, &msg);
+}
+
+const struct command command_pin = {
+    .name = "pin",
+    .usage = "--root DIR [N]",
+    .about = "keeps release N (by default the current one) and stays on it",
+    .description = "Another release than the current one is verified and activated first. Builds "
+                   "go on making releases, but none is activated and the pinned one is not "
+                   "removed, until `vitrine unpin`. A root has one pin; pinning again moves it.",
+    .options = options,
+    .most_arguments = 1,
+    .run = run,
+};

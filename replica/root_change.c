@@ -1,0 +1,216 @@
+/*
+ * What changes in a root: state.json and `current`, under one lock, in this order, so that a kill
+ * between the two leaves what was to be remembered remembered.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "replica/release.h"
+#include "replica/root.h"
+#include "replica/root_inside.h"
+
+enum { LOCK_STEP_MS = 10 };
+
+/* ---- the lock ---- */
+
+static enum err wait_for_lock(int fd, const char *path, struct errmsg *msg)
+{
+    static const struct timespec step = {.tv_nsec = LOCK_STEP_MS * 1000000};
+
+    for (int waited_ms = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; waited_ms += LOCK_STEP_MS) {
+        if (errno != EWOULDBLOCK && errno != EINTR) {
+            return err_sys(msg, errno, "lock %s", path);
+        }
+        if (waited_ms >= ROOT_LOCK_WAIT_MS) {
+            return err_set(msg, ERR_SYSTEM, "%s: another process has held it for %d s", path,
+                           ROOT_LOCK_WAIT_MS / 1000);
+        }
+        nanosleep(&step, NULL);
+    }
+    return ERR_NONE;
+}
+
+enum err root_lock(const char *root, int *fd, struct errmsg *msg)
+{
+    char *path = path_join(root, ".state-lock");
+    int lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    enum err rc = lock_fd < 0 ? err_sys(msg, errno, "open %s", path) : ERR_NONE;
+
+    if (rc == ERR_NONE) {
+        rc = wait_for_lock(lock_fd, path, msg);
+    }
+    if (rc == ERR_NONE) {
+        *fd = lock_fd;
+    } else if (lock_fd >= 0) {
+        close(lock_fd);
+    }
+    free(path);
+    return rc;
+}
+
+/* ---- a change ---- */
+
+/* A kill may have left the neighbours through which state.json and `current` are replaced. */
+static void remove_leftovers(const char *root)
+{
+    DIR *dir = opendir(root);
+    struct dirent *entry;
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        const char *name = entry->d_name;
+        size_t len = strlen(name);
+
+        if (strncmp(name, "state.json.", 11) == 0 ||
+            (strncmp(name, "current.", 8) == 0 && strcmp(name + len - 4, ".new") == 0)) {
+            unlinkat(dirfd(dir), name, 0);
+        }
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+}
+
+void change_end(struct change *change)
+{
+    if (change->lock_fd >= 0) {
+        close(change->lock_fd);
+    }
+    root_state_free(&change->state);
+    buffer_free(&change->before);
+    free(change->path);
+}
+
+enum err change_begin(struct change *change, const char *root, struct errmsg *msg)
+{
+    enum err rc;
+
+    *change = (struct change){.root = root, .lock_fd = -1, .path = path_join(root, "state.json")};
+    buffer_init(&change->before, ROOT_STATE_SIZE_MAX);
+    arena_init(&change->state.arena, 64);
+    rc = root_lock(root, &change->lock_fd, msg);
+    if (rc == ERR_NONE) {
+        remove_leftovers(root);
+        if (file_exists(change->path)) {
+            rc = file_read(change->path, &change->before, msg);
+        }
+    }
+    if (rc == ERR_NONE) {
+        arena_free(&change->state.arena);
+        rc = root_state_read(root, &change->state, msg);
+    }
+    return rc;
+}
+
+static enum err write_state(const struct change *change, struct errmsg *msg)
+{
+    bool is_empty = !change->state.is_pinned && change->state.mark_count == 0;
+    struct buffer text;
+    enum err rc = ERR_NONE;
+
+    buffer_init(&text, ROOT_STATE_SIZE_MAX);
+    root_state_write(&change->state, &text);
+    if (!slice_equal(buffer_slice(&text), buffer_slice(&change->before)) &&
+        !(is_empty && change->before.len == 0)) {
+        rc = file_write(change->path, buffer_slice(&text), msg);
+    }
+    buffer_free(&text);
+    return rc;
+}
+
+/* What is told is the error that led here. */
+static void restore_state(const struct change *change)
+{
+    struct errmsg ignored;
+    enum err rc = ERR_NONE;
+
+    if (change->before.len == 0) {
+        unlink(change->path);
+    } else {
+        rc = file_write(change->path, buffer_slice(&change->before), &ignored);
+    }
+    (void)rc;
+}
+
+/* Points `current` at release NUMBER, or leaves it as it was. */
+static enum err relink(const struct change *change, uint64_t number, struct errmsg *msg)
+{
+    char name[24];
+    char former[PATH_MAX];
+    char *link = path_join(change->root, "current");
+    char *target = path_join("releases", "%s", release_name(name, number));
+    ssize_t len = readlink(link, former, sizeof former - 1);
+    enum err rc = ERR_NONE;
+
+    former[len < 0 ? 0 : len] = '\0';
+    if (strcmp(former, target) != 0) {
+        rc = link_replace(target, link, msg);
+    }
+    if (rc != ERR_NONE) { /* it may lead there already, only not durably */
+        struct errmsg ignored;
+        enum err back = ERR_NONE;
+
+        if (len < 0) {
+            unlink(link);
+        } else {
+            back = link_replace(former, link, &ignored);
+        }
+        (void)back;
+    }
+    free(link);
+    free(target);
+    return rc;
+}
+
+enum err change_commit(struct change *change, const uint64_t *number, struct errmsg *msg)
+{
+    enum err rc = write_state(change, msg);
+
+    if (rc == ERR_NONE && number != NULL) {
+        rc = relink(change, *number, msg);
+    }
+    if (rc != ERR_NONE) {
+        restore_state(change);
+    }
+    return rc;
+}
+
+/* ---- what several changes do ---- */
+
+enum err change_mark(struct change *change, enum mark_kind kind, uint64_t number,
+                     const char *reason, struct errmsg *msg)
+{
+    struct root_mark mark = {.kind = kind, .number = number, .reason = slice_str(reason)};
+    const struct root_mark *there;
+    struct timespec now;
+    enum err rc = root_content(change->root, number, &mark.content_hash, msg);
+
+    if (rc != ERR_NONE) {
+        return rc;
+    }
+    there = root_state_mark(&change->state, number, mark.content_hash);
+    if (there == NULL || there->kind != kind || !slice_is(there->reason, reason)) {
+        clock_gettime(CLOCK_REALTIME, &now);
+        mark.at_ms = now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+        root_state_add(&change->state, mark);
+    }
+    return ERR_NONE;
+}
+
+enum err change_check_pin(const struct change *change, uint64_t number, struct errmsg *msg)
+{
+    char name[24];
+
+    if (!change->state.is_pinned || change->state.pinned == number) {
+        return ERR_NONE;
+    }
+    return err_set(msg, ERR_REFUSED,
+                   "the root is pinned to release %s; `vitrine unpin --root %s` ends that",
+                   release_name(name, change->state.pinned), change->root);
+}

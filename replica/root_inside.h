@@ -1,0 +1,45 @@
+/*
+ * The inside of a root, shared by root_change.c, root_operator.c, root_offer.c and root_retire.c: a
+ * change of what is remembered, and of `current`.
+ *
+ *   change_begin, then changes to `state`, then change_commit; change_end in any case
+ */
+#ifndef VITRINE_REPLICA_ROOT_INSIDE_H
+#define VITRINE_REPLICA_ROOT_INSIDE_H
+
+#include "base/err.h"
+#include "replica/root_state.h"
+
+struct change {
+    const char *root;
+    int lock_fd;
+    struct root_state state; /* to be changed between begin and commit */
+    char *path;              /* of state.json */
+    struct buffer before;    /* what it held; empty: there was none */
+};
+
+/* Takes ROOT/.state-lock; closing *FD gives it back. ERR_SYSTEM after ROOT_LOCK_WAIT_MS. */
+MUST_CHECK enum err root_lock(const char *root, int *fd, struct errmsg *msg);
+
+/* Takes the lock and reads the state. */
+MUST_CHECK enum err change_begin(struct change *change, const char *root, struct errmsg *msg);
+
+/*
+ * Writes the state, then has `current` lead to release *NUMBER, unless that is NULL. After an error
+ * both are as they were.
+ */
+MUST_CHECK enum err change_commit(struct change *change, const uint64_t *number,
+                                  struct errmsg *msg);
+
+/* Gives back the lock and the memory, also after change_begin failed. */
+void change_end(struct change *change);
+
+/* Remembers release NUMBER as it is now, unless the same is remembered of it already. */
+MUST_CHECK enum err change_mark(struct change *change, enum mark_kind kind, uint64_t number,
+                                const char *reason, struct errmsg *msg);
+
+/* ERR_REFUSED when the root is pinned to another release than NUMBER. */
+MUST_CHECK enum err change_check_pin(const struct change *change, uint64_t number,
+                                     struct errmsg *msg);
+
+#endif

@@ -1,0 +1,96 @@
+#include "replica/warm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/progress.h"
+
+struct warming {
+    char *bytes; /* WARM_STEP of them, read and dropped */
+    uint64_t bytes_per_second;
+    int64_t started_ms;
+    struct warmed done;
+};
+
+/* Sleeps until what was read so far is within the budget. */
+static void keep_budget(const struct warming *warming)
+{
+    double due_ms = (double)warming->done.read_bytes * 1000 / (double)warming->bytes_per_second;
+    int64_t wait_ms = (int64_t)due_ms - (monotonic_ms() - warming->started_ms);
+
+    if (wait_ms > 0) {
+        struct timespec wait = {.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000};
+
+        nanosleep(&wait, NULL);
+    }
+}
+
+/* The step at OFFSET; *GOT is 0 at the end of the file. */
+static enum err warm_step(struct warming *warming, int fd, const char *path, off_t offset,
+                          size_t *got, struct errmsg *msg)
+{
+    struct iovec into = {.iov_base = warming->bytes, .iov_len = WARM_STEP};
+    ssize_t n = preadv2(fd, &into, 1, offset, RWF_NOWAIT); /* only what is in memory */
+
+    if (n <= 0) {
+        do {
+            n = pread(fd, warming->bytes, WARM_STEP, offset);
+        } while (n < 0 && errno == EINTR);
+        if (n < 0) {
+            return err_sys(msg, errno, "read %s", path);
+        }
+        warming->done.read_bytes += (uint64_t)n;
+        keep_budget(warming);
+    }
+    *got = (size_t)n;
+    return ERR_NONE;
+}
+
+static enum err warm_file(struct warming *warming, const char *path, struct errmsg *msg)
+{
+    enum err rc = ERR_NONE;
+    off_t offset = 0;
+    size_t got = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0) {
+        return err_sys(msg, errno, "open %s", path);
+    }
+    /* The kernel's own reading ahead would go past the budget. */
+    posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+    do {
+        rc = warm_step(warming, fd, path, offset, &got, msg);
+        offset += (off_t)got;
+        warming->done.bytes += got;
+    } while (rc == ERR_NONE && got > 0);
+    close(fd);
+    return rc;
+}
+
+enum err warm_release(const struct release *release, uint64_t bytes_per_second, struct warmed *out,
+                      struct errmsg *msg)
+{
+    struct warming warming = {.bytes = memory_alloc(WARM_STEP),
+                              .bytes_per_second = bytes_per_second,
+                              .started_ms = monotonic_ms()};
+    enum err rc = ERR_NONE;
+
+    for (unsigned i = 0; rc == ERR_NONE && i < release->manifest->file_count; i++) {
+        char *path = path_join(release->dir, "%.*s", SLICE_ARG(release->manifest->files[i].path));
+
+        rc = warm_file(&warming, path, msg);
+        free(path);
+    }
+    free(warming.bytes);
+    if (rc == ERR_NONE) {
+        warming.done.elapsed_ms = monotonic_ms() - warming.started_ms;
+        *out = warming.done;
+    }
+    return rc;
+}
