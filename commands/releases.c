@@ -105,8 +105,8 @@ static void print_line(const struct line *line, struct buffer *states)
     }
     buffer_clear(states);
     write_states(states, line);
-    printf("%-8s  %-19.19s  %8s  %16s  %14s  %s\n", release_name(name, line->number), when, age,
-           bytes, rows, buffer_str(states));
+    printf("%-8s  %-19.19s  %8s  %16s  %14s%s%s\n", release_name(name, line->number), when, age,
+           bytes, rows, states->len > 0 ? "  " : "", buffer_str(states));
 }
 
 /* ---- JSON ---- */
