@@ -14,17 +14,15 @@
 static void look(struct swap *swap);
 static void on_poll(uv_timer_t *timer);
 
-/* So that nothing tries it by itself, here or after a restart; and not when it was mended. */
+/* So that a damaged release is not activated by itself any more, and a mended one is. */
 static void remember(const struct swap *swap)
 {
     struct errmsg msg;
-    enum err rc = ERR_NONE;
+    enum err rc = swap->rc == ERR_CORRUPT
+                      ? root_refuse(swap->root, swap->seen, swap->msg.text, &msg)
+                  : swap->rc == ERR_NONE ? root_forgive(swap->root, swap->seen, &msg)
+                                         : ERR_NONE;
 
-    if (swap->rc == ERR_CORRUPT) {
-        rc = root_refuse(swap->root, swap->seen, swap->msg.text, &msg);
-    } else if (swap->rc == ERR_NONE && swap->has_failed) {
-        rc = root_forgive(swap->root, swap->seen, &msg);
-    }
     if (rc != ERR_NONE) {
         log_warn("state_not_written", "root=%s reason=\"%s\"", swap->root, msg.text);
     }
@@ -43,7 +41,9 @@ static void on_work(uv_work_t *work)
     } else if (strcmp(swap->said, swap->msg.text) != 0) {
         log_error("release_refused", "dir=%s reason=\"%s\"", swap->seen, swap->msg.text);
     }
-    remember(swap);
+    if (strcmp(swap->said, swap->rc == ERR_NONE ? "" : swap->msg.text) != 0) {
+        remember(swap);
+    }
 }
 
 /* The next look: soon when something is to be tried again soon. */

@@ -15,6 +15,7 @@ struct values {
     int64_t threads;
     int64_t limit;
     int64_t every_ms;
+    int64_t rate;
     bool dirt;
 };
 
@@ -25,6 +26,7 @@ static const struct option options[] = {
     OPTION_INTEGER("limit", "N", NULL, 0, INT64_MAX, struct values, limit,
                    "a sentence that is so long that it does not fit on one line of the help"),
     OPTION_DURATION("every", "TIME", "2s", struct values, every_ms, "how often to look"),
+    OPTION_SIZE("rate", "BYTES", "1K", struct values, rate, "how fast"),
     OPTION_FLAG("dirt", struct values, dirt, "add the dirt of real exports"),
     OPTION_END,
 };
@@ -139,6 +141,30 @@ static void durations_have_units(void **state)
     }
 }
 
+static void sizes_have_units(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t bytes;
+    } cases[] = {
+        {"--dirt", 1024}, /* the default */
+        {"--rate=0", 0},           {"--rate=4096", 4096},
+        {"--rate=64K", 65536},     {"--rate=500M", 524288000},
+        {"--rate=2G", 2147483648},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *const words[] = {"--root=r", cases[i].text, NULL};
+        struct values v;
+        struct arguments arguments;
+        struct errmsg msg;
+
+        assert_int_equal(parse(&command, words, NULL, NULL, &v, &arguments, &msg), ERR_NONE);
+        assert_true(v.rate == cases[i].bytes);
+    }
+}
+
 static void mistakes_are_answered_with_what_to_write(void **state)
 {
     static const struct {
@@ -166,6 +192,10 @@ static void mistakes_are_answered_with_what_to_write(void **state)
          "--every: \"-5s\" is not a duration; write 250ms, 5s, 10m or 1h"},
         {{"--root=r", "--every=9223372036854775807h", NULL},
          "--every: \"9223372036854775807h\" is not a duration; write 250ms, 5s, 10m or 1h"},
+        {{"--root=r", "--rate=5m", NULL},
+         "--rate: \"5m\" is not a size; write 4096, 64K, 500M or 2G"},
+        {{"--root=r", "--rate=9223372036854775807G", NULL},
+         "--rate: \"9223372036854775807G\" is not a size; write 4096, 64K, 500M or 2G"},
         {{"--root=r", "--dirt=yes", NULL}, "--dirt takes no value"},
         {{"--root=r", "--thread=3", NULL}, "there is no option --thread; did you mean --threads?"},
         {{"--rot", "r", NULL}, "there is no option --rot; did you mean --root?"},
@@ -268,6 +298,7 @@ static void help_lists_options_with_defaults_and_bounds(void **state)
         "  --limit N     a sentence that is so long that it does not fit on one line of\n"
         "                the help (0 or more)\n"
         "  --every TIME  how often to look (default 2s)\n"
+        "  --rate BYTES  how fast (default 1K)\n"
         "  --dirt        add the dirt of real exports\n"
         "  --help        print this text\n";
     char *text = NULL;
@@ -288,6 +319,7 @@ int main(void)
         cmocka_unit_test(values_follow_a_blank_or_an_equals_sign),
         cmocka_unit_test(what_follows_two_dashes_is_an_argument),
         cmocka_unit_test(durations_have_units),
+        cmocka_unit_test(sizes_have_units),
         cmocka_unit_test(mistakes_are_answered_with_what_to_write),
         cmocka_unit_test(a_missing_argument_is_answered_with_the_usage),
         cmocka_unit_test(help_wins_over_later_mistakes),
