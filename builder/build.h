@@ -1,9 +1,8 @@
 /*
  * Builds a release: one consistent snapshot of the source -> an immutable folder, renamed into place
- * when it is complete, then activated.
+ * when it is complete, then activated, unless an operator holds it back (root_offer).
  *
- *   ROOT/releases/.building      work in progress, or a release on its way out; removed when the build
- *                                fails, and at the next one
+ *   ROOT/releases/.building      work in progress; removed when the build fails, and at the next one
  *   ROOT/releases/000042         the release
  *   ROOT/current                 -> releases/000042
  *   ROOT/.build-lock             one builder a root

@@ -55,9 +55,10 @@ const struct command command_serve = {
     .name = "serve",
     .usage = "--root DIR [options]",
     .about = "answers requests from the release that a root leads to",
-    .description = "Serves DIR/current, and changes to another release between two requests when "
-                   "that link leads to one. SIGTERM and SIGINT end it after the requests that were "
-                   "read.",
+    .description =
+        "Serves DIR/current, and changes to another release between two requests when "
+        "that link leads to one; SIGHUP has it look at once. SIGTERM and SIGINT end it after "
+        "the requests that were read.",
     .options = options,
     .run = run,
 };

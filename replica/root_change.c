@@ -57,19 +57,30 @@ enum err root_lock(const char *root, int *fd, struct errmsg *msg)
 
 /* ---- a change ---- */
 
-/* A kill may have left the neighbours through which state.json and `current` are replaced. */
+/* The neighbours through which file_write and link_replace work: state.json.Ab12Cd, current.77.new */
+static bool is_leftover(const char *name)
+{
+    size_t digits;
+
+    if (strncmp(name, "state.json.", 11) == 0) {
+        return true;
+    }
+    if (strncmp(name, "current.", 8) != 0) {
+        return false;
+    }
+    digits = strspn(name + 8, "0123456789");
+    return digits > 0 && strcmp(name + 8 + digits, ".new") == 0;
+}
+
+/* What a kill left. Under the lock nobody else is at work on them. */
 static void remove_leftovers(const char *root)
 {
     DIR *dir = opendir(root);
     struct dirent *entry;
 
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        const char *name = entry->d_name;
-        size_t len = strlen(name);
-
-        if (strncmp(name, "state.json.", 11) == 0 ||
-            (strncmp(name, "current.", 8) == 0 && strcmp(name + len - 4, ".new") == 0)) {
-            unlinkat(dirfd(dir), name, 0);
+        if (is_leftover(entry->d_name)) {
+            unlinkat(dirfd(dir), entry->d_name, 0);
         }
     }
     if (dir != NULL) {

@@ -290,17 +290,17 @@ static void what_a_kill_left_of_a_release_is_removed(void **state)
 
 static void what_a_kill_left_of_a_change_is_removed_by_the_next(void **state)
 {
-    static const char *const names[] = {"state.json.Ab12Cd", "current.77.new"};
+    static const char *const names[] = {"state.json.Ab12Cd", "current.77.new", "current.new"};
     struct place *place = *state;
 
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 3; i++) {
         char *path = path_join(place->root, "%s", names[i]);
 
         OK(file_write(path, slice_str("x"), &place->msg));
         free(path);
     }
     add_releases(place, 1);
-    assert_int_equal(place_count_names(place), 3); /* releases, current, .state-lock */
+    assert_int_equal(place_count_names(place), 4); /* releases, current, .state-lock; current.new */
 }
 
 static void a_state_that_cannot_be_understood_stops_every_change(void **state)
