@@ -49,7 +49,8 @@ static enum err load_head(struct loader *loader, const struct yaml_node *root)
 
 static enum err load_root(struct loader *loader, const struct yaml_node *root)
 {
-    static const char *const members[] = {"name", "about", "tables", "collections", "routes", NULL};
+    static const char *const members[] = {"name",   "about",  "tables", "collections",
+                                          "routes", "checks", NULL};
     const struct yaml_node *tables = NULL;
     const struct yaml_node *collections = NULL;
     const struct yaml_node *routes = NULL;
@@ -64,6 +65,9 @@ static enum err load_root(struct loader *loader, const struct yaml_node *root)
     }
     if (rc == ERR_NONE && (tables = yaml_get(root, "tables")) != NULL) {
         rc = load_tables(loader, tables);
+    }
+    if (rc == ERR_NONE) {
+        rc = load_checks(loader, yaml_get(root, "checks"));
     }
     if (rc == ERR_NONE) {
         rc = load_collections(loader, collections);

@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/slice.h"
+#include "definition/checks.h"
 #include "definition/scalar.h"
 #include "definition/template.h"
 
@@ -40,6 +41,8 @@ enum {
     DEFINITION_PAGE_MAX = 1000000, /* the page that a route may begin with */
     DEFINITION_FAILURE_MAX = 1024, /* bytes of the text of a failure */
     DEFINITION_PARTS_MAX = 1024,   /* literals and references of a template */
+    DEFINITION_REQUESTS_MAX = 256, /* golden requests */
+    DEFINITION_TARGET_MAX = 1024,  /* bytes of the address of one */
 };
 
 /* One term of an order: a field, up or down. Nulls come first ascending and last descending. */
@@ -112,6 +115,7 @@ struct collection {
     unsigned order_count;  /* 0: a document collection, exactly one row a key */
     struct listing *listings;
     unsigned listing_count;
+    struct count_limits limits;
 };
 
 static inline bool collection_is_document(const struct collection *collection)
@@ -213,6 +217,7 @@ struct definition {
     unsigned collection_count;
     struct route *routes;
     unsigned route_count;
+    struct checks checks;
 };
 
 /*

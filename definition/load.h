@@ -12,6 +12,8 @@
  *   load_path.c         get:          the path of a route
  *   load_request.c      key, order, page, count of a route
  *   load_template.c     row, answer:  templates, flattened; compose.c writes them
+ *   load_checks.c       checks:       limits of counts, golden requests
+ *   load_expect.c       expect:       what the answer to a golden request must be
  *
  * Every function returns ERR_DEFINITION with its place, or ERR_NONE. What they build lives in the
  * definition's arena, so nothing is to be freed after an error.
@@ -127,5 +129,21 @@ MUST_CHECK enum err load_routes(struct loader *loader, const struct yaml_node *n
 /* `row:` and `answer:` of a route, either NULL when absent. */
 MUST_CHECK enum err load_templates(struct loader *loader, struct route *route,
                                    const struct yaml_node *row, const struct yaml_node *answer);
+
+/* Whether a scalar is written as one of JSON that is no string: an unquoted 5, 1.50, true, null. */
+bool is_json_literal(const struct yaml_node *node);
+
+/* ---- load_checks.c ---- */
+
+/* `checks:` of the definition, NULL when absent; before the collections, which begin with it. */
+MUST_CHECK enum err load_checks(struct loader *loader, const struct yaml_node *node);
+/* `checks:` of a collection, NULL when absent. */
+MUST_CHECK enum err load_collection_checks(const struct loader *loader,
+                                           const struct yaml_node *node,
+                                           struct collection *collection);
+
+/* ---- load_expect.c ---- */
+MUST_CHECK enum err load_expectation(const struct loader *loader, const struct yaml_node *node,
+                                     struct expectation *out);
 
 #endif

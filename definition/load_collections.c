@@ -109,8 +109,8 @@ static enum err load_shape(struct loader *loader, const struct yaml_node *node,
 static enum err load_collection(struct loader *loader, const struct yaml_node *node,
                                 struct collection *collection)
 {
-    static const char *const members[] = {"key",    "rows",     "keys", "fields",
-                                          "orders", "listings", NULL};
+    static const char *const members[] = {"key",    "rows",     "keys",   "fields",
+                                          "orders", "listings", "checks", NULL};
     enum err rc = yaml_expect_members(&loader->yaml, node, "a collection", members);
 
     collection->keys = slice_of("", 0);
@@ -119,6 +119,9 @@ static enum err load_collection(struct loader *loader, const struct yaml_node *n
     }
     if (rc == ERR_NONE) {
         rc = load_shape(loader, node, collection);
+    }
+    if (rc == ERR_NONE) {
+        rc = load_collection_checks(loader, yaml_get(node, "checks"), collection);
     }
     return rc;
 }

@@ -138,7 +138,7 @@ static bool is_json_number(struct slice text)
     return at == text.len;
 }
 
-static bool is_json_literal(const struct yaml_node *node)
+bool is_json_literal(const struct yaml_node *node)
 {
     return node->is_plain && (slice_is(node->text, "true") || slice_is(node->text, "false") ||
                               slice_is(node->text, "null") || is_json_number(node->text));

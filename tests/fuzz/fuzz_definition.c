@@ -62,6 +62,7 @@ static void check_fields(const struct field *fields, unsigned count)
 static void check_collection(const struct collection *collection)
 {
     require(collection->vector_count > 0, "something is stored");
+    check_limits(&collection->limits);
     check_fields(collection->fields, collection->field_count);
     for (unsigned i = 0; i < collection->order_count; i++) {
         check_order(&collection->orders[i], collection->fields, collection->field_count);
@@ -81,6 +82,40 @@ static void check_route(const struct definition *definition, const struct route 
     require(route->invalid_key.status >= 400, "a failure is declared");
     check_template(route->collection, &route->row);
     check_template(route->collection, &route->answer);
+}
+
+static void check_limits(const struct count_limits *limits)
+{
+    require(limits->shrink_percent <= 100 || limits->shrink_percent == CHECK_ANY, "a percentage");
+    require(limits->small >= 0, "a count is not negative");
+}
+
+static void check_expectation(const struct expectation *expectation)
+{
+    bool has_parts = expectation->kind == EXPECT_MEMBERS || expectation->kind == EXPECT_ITEMS;
+
+    require(expectation->kind != EXPECT_VALUE || expectation->json.len > 0, "a value is JSON");
+    require(has_parts || expectation->count == 0, "only objects and lists have parts");
+    for (unsigned i = 0; i < expectation->count; i++) {
+        check_expectation(&expectation->items[i]);
+    }
+    require(expectation->least <= expectation->most, "bounds can be kept");
+    if (expectation->each != NULL) {
+        check_expectation(expectation->each);
+    }
+    if (expectation->some != NULL) {
+        check_expectation(expectation->some);
+    }
+}
+
+static void check_golden(const struct golden *golden)
+{
+    require(golden->target.len > 0 && golden->target.ptr[0] == '/', "an address is a path");
+    require(golden->status >= 200 && golden->status <= 599, "a status is one");
+    require(golden->expect == NULL || !golden->has_text, "a body is JSON or a text");
+    if (golden->expect != NULL) {
+        check_expectation(golden->expect);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -104,6 +139,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     for (unsigned i = 0; i < definition->route_count; i++) {
         check_route(definition, &definition->routes[i]);
+    }
+    for (unsigned i = 0; i < definition->checks.request_count; i++) {
+        check_golden(&definition->checks.requests[i]);
     }
     definition_free(definition);
     return 0;

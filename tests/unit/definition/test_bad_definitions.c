@@ -59,7 +59,7 @@ static void the_top_level_is_checked(void **state)
          "2:8: `about` must be a text, not a list; write a word, or \"a text\""},
         {"routes:\n", "routes: {}\nx:\n",
          "48:1: a definition has no member \"x\"; write one of name, about, tables, collections, "
-         "routes"},
+         "routes, checks"},
     };
 
     (void)state;

@@ -27,6 +27,8 @@ struct repeated {
 #define ONE_COLLECTION "collections: {t: {key: id, rows: SELECT 1, fields: {id: integer}}}\n"
 
 static const struct repeated limits[] = {
+    {"name: t\n" ONE_COLLECTION "checks:\n  requests:\n", "    - get: /r%u\n", "",
+     DEFINITION_REQUESTS_MAX, "t.yaml:5:5: `requests` has 257 entries; at most 256 fit"},
     {"name: t\ncollections:\n", "  t%u: {key: id, rows: SELECT 1, fields: {id: integer}}\n", "",
      DEFINITION_COLLECTIONS_MAX, "t.yaml:3:3: `collections` has 65 entries; at most 64 fit"},
     {"name: t\ncollections:\n  t:\n    key: id\n    rows: SELECT 1\n    fields:\n",
