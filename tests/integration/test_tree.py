@@ -27,7 +27,7 @@ LIBRARIES = {
     "uv.h": {"service"},
     "llhttp.h": {"service"},
     "yaml.h": {"definition"},
-    "jansson.h": {"replica"},
+    "jansson.h": {"replica", "service"},
     "xxhash.h": {"source", "replica", "builder"},
 }
 
