@@ -131,32 +131,14 @@ static enum err begin(struct building *build, struct errmsg *msg)
 
 /* ---- the collections ---- */
 
-static enum err check_not_empty(const struct building *build, const struct collection *collection,
-                                const struct work_result *result, struct errmsg *msg)
-{
-    if (result->counts.key_count > 0 || build->options->allow_empty) {
-        return ERR_NONE;
-    }
-    return err_set(
-        msg, ERR_REFUSED,
-        "the collection %.*s has no keys, which is rarely meant; import its tables first, "
-        "or build with --allow-empty",
-        SLICE_ARG(collection->name));
-}
-
 static enum err build_collections(struct building *build, struct errmsg *msg)
 {
-    const struct definition *definition = build->definition;
-    struct work work = {.definition = definition,
+    struct work work = {.definition = build->definition,
                         .release_dir = build->staging,
                         .partition_rows = (uint64_t)build->options->partition_rows};
-    enum err rc = readers_work(&build->readers, &work, build->options->retries, &build->files,
-                               build->results, msg);
 
-    for (unsigned i = 0; rc == ERR_NONE && i < definition->collection_count; i++) {
-        rc = check_not_empty(build, &definition->collections[i], &build->results[i], msg);
-    }
-    return rc;
+    return readers_work(&build->readers, &work, build->options->retries, &build->files,
+                        build->results, msg);
 }
 
 /* ---- the folder ---- */
@@ -240,6 +222,27 @@ static enum err complete(struct building *build, uint64_t *number, struct errmsg
         rc = write_manifest(build, *number, msg);
     }
     return rc == ERR_NONE ? dir_sync(build->staging, msg) : rc;
+}
+
+/* Whether the complete folder may be published. */
+static enum err check(const struct building *build, struct errmsg *msg)
+{
+    struct buffer unread;
+    enum err rc;
+
+    buffer_init(&unread, CHECK_FAILURES_MAX);
+    rc = checks_run(
+        &(struct checks_run){
+            .definition = build->definition,
+            .root = build->options->root,
+            .staging = build->staging,
+            .accepted = build->options->accepted,
+            .rehearse = build->options->rehearse,
+            .failures = build->options->failures == NULL ? &unread : build->options->failures,
+        },
+        msg);
+    buffer_free(&unread);
+    return rc;
 }
 
 /* What ROOT/current leads to, as the link says it, on the heap; NULL when there is no such link. */
@@ -333,6 +336,9 @@ static enum err build_new(struct building *build, struct build_result *out, stru
 
     if (rc == ERR_NONE) {
         rc = complete(build, &out->number, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = check(build, msg);
     }
     if (rc == ERR_NONE) {
         rc = publish(build, out->number, msg);

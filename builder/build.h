@@ -7,9 +7,8 @@
  *   ROOT/current                 -> releases/000042
  *   ROOT/.build-lock             one builder a root
  *
- * Errors: ERR_SOURCE, ERR_INPUT (a row the definition cannot take), ERR_REFUSED (a collection came out
- * empty), ERR_SYSTEM, ERR_INTERRUPTED. After any of them the root is as it was. A kill leaves it as it
- * was too, or with the complete new release, which is not active yet when the kill came right before.
+ * Errors: ERR_SOURCE, ERR_INPUT (a row the definition cannot take), ERR_REFUSED (a check failed),
+ * ERR_SYSTEM, ERR_INTERRUPTED. After any of them the root is as it was. A kill leaves it as it was too, or with the complete new release, which is not active yet when the kill came right before.
  */
 #ifndef VITRINE_BUILDER_BUILD_H
 #define VITRINE_BUILDER_BUILD_H
@@ -18,17 +17,21 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "builder/checks.h"
 
 struct build_options {
     const char *definition; /* path */
     const char *source;     /* URL */
     const char *root;
     int64_t keep;           /* releases to keep, the new one included; at least 2 */
-    bool allow_empty;       /* a collection without keys is not an error */
     bool force;             /* whatever the current release is, and the room that it takes */
     int64_t jobs;           /* threads, each with connections of its own; at least 1 */
     int64_t retries;        /* attempts after the first, when the source is lost */
     int64_t partition_rows; /* of a partition, unless one key has more */
+    unsigned accepted;      /* bit 1 << CHECK_x: this check is left out */
+    rehearse_fn rehearse;   /* answers the golden requests; NULL: they are not asked */
+    struct buffer
+        *failures; /* receives a line for each check that failed; NULL: nobody reads them */
 };
 
 struct build_result {

@@ -7,9 +7,12 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "builder/build.h"
+#include "commands/accept.h"
 #include "commands/commands.h"
 #include "commands/default_definition.h"
+#include "commands/failures.h"
 #include "replica/format.h"
+#include "service/rehearse.h"
 
 enum { JOBS_DEFAULT_MOST = 4 };
 
@@ -22,7 +25,7 @@ struct build_arguments {
     int64_t jobs;
     int64_t retries;
     int64_t partition_rows;
-    bool allow_empty;
+    const char *accept;
     bool force;
 };
 
@@ -43,8 +46,8 @@ static const struct option options[] = {
                    "how often to begin anew from a fresh snapshot when the source is lost"),
     OPTION_INTEGER("partition-rows", "N", "1000000", 1000, PARTITION_ROWS_MAX,
                    struct build_arguments, partition_rows, "rows that one partition may have"),
-    OPTION_FLAG("allow-empty", struct build_arguments, allow_empty,
-                "accept collections that come out without a key"),
+    OPTION_TEXT("accept", "NAME[,NAME]", NULL, struct build_arguments, accept,
+                "checks to leave out this once: empty, shrink, growth, requests"),
     OPTION_FLAG(
         "force", struct build_arguments, force,
         "build also when nothing has changed since the current release, or room seems short"),
@@ -66,6 +69,7 @@ static enum err build_once(const struct build_options *wanted, struct errmsg *ms
     struct build_result result;
     enum err rc = build_release(wanted, true, &result, msg);
 
+    failures_print("build", wanted->failures);
     if (rc == ERR_NONE && result.is_current) {
         printf("release %06" PRIu64 " is up to date\n", result.number);
     }
@@ -73,30 +77,55 @@ static enum err build_once(const struct build_options *wanted, struct errmsg *ms
     return rc;
 }
 
+/* What a build said when it failed, so that the same is not said again at every turn. */
+struct said {
+    struct buffer failures;
+    char reason[sizeof(struct errmsg)];
+};
+
+static void log_failure(struct said *said, const struct buffer *failures, const struct errmsg *msg)
+{
+    if (strcmp(said->reason, msg->text) == 0 &&
+        slice_equal(buffer_slice(&said->failures), buffer_slice(failures))) {
+        return;
+    }
+    failures_log(failures);
+    log_error("build_failed", "reason=\"%s\"", msg->text);
+    buffer_clear(&said->failures);
+    buffer_append_slice(&said->failures, buffer_slice(failures));
+    snprintf(said->reason, sizeof said->reason, "%s", msg->text);
+}
+
 /* Follows the source. A build that fails is logged and tried again at the next turn. */
 static enum err build_forever(struct build_options *wanted, int64_t every_ms)
 {
-    char last[sizeof(struct errmsg)] = "";
+    struct said said = {.reason = ""};
 
+    buffer_init(&said.failures, CHECK_FAILURES_MAX);
     while (!interrupt_requested()) {
         struct build_result result;
         struct errmsg msg;
-        enum err rc = build_release(wanted, false, &result, &msg);
+        enum err rc;
 
+        buffer_clear(wanted->failures);
+        rc = build_release(wanted, false, &result, &msg);
         if (rc == ERR_NONE && !result.is_current) {
             log_info("release_built",
                      "release=%06" PRIu64 " rows=%" PRIu64 " bytes=%" PRIu64 " ms=%" PRId64,
                      result.number, result.row_count, result.file_bytes, result.elapsed_ms);
         }
-        if (rc != ERR_NONE && rc != ERR_INTERRUPTED && strcmp(last, msg.text) != 0) {
-            log_error("build_failed", "reason=\"%s\"", msg.text);
+        if (rc == ERR_NONE) {
+            said.reason[0] = '\0';
+            wanted->force = false;
+            wanted->accepted = result.is_current ? wanted->accepted : 0;
+        } else if (rc != ERR_INTERRUPTED) {
+            log_failure(&said, wanted->failures, &msg);
         }
-        wanted->force = wanted->force && rc != ERR_NONE;
-        snprintf(last, sizeof last, "%s", rc == ERR_NONE ? "" : msg.text);
         if (!interrupt_requested()) {
             interrupt_sleep(every_ms);
         }
     }
+    buffer_free(&said.failures);
     return ERR_NONE;
 }
 
@@ -104,8 +133,10 @@ static int run(const struct command *command, int argc, char **argv)
 {
     struct build_arguments given;
     struct arguments arguments;
+    struct buffer failures;
     struct errmsg msg;
     char *definition = NULL;
+    unsigned accepted = 0;
     bool done;
     enum err rc;
     int code = options_begin(command, argc, argv, &given, &arguments, &done);
@@ -114,7 +145,11 @@ static int run(const struct command *command, int argc, char **argv)
         return code;
     }
     interrupt_catch();
-    rc = definition_path(given.definition, &definition, &msg);
+    buffer_init(&failures, CHECK_FAILURES_MAX);
+    rc = accept_parse(given.accept, &accepted, &msg);
+    if (rc == ERR_NONE) {
+        rc = definition_path(given.definition, &definition, &msg);
+    }
     struct build_options wanted = {
         .definition = definition,
         .source = given.source,
@@ -123,14 +158,17 @@ static int run(const struct command *command, int argc, char **argv)
         .jobs = jobs_of(given.jobs),
         .retries = given.retries,
         .partition_rows = given.partition_rows,
-        .allow_empty = given.allow_empty,
         .force = given.force,
+        .accepted = accepted,
+        .rehearse = rehearse,
+        .failures = &failures,
     };
     if (rc == ERR_NONE) {
         rc =
             given.every_ms > 0 ? build_forever(&wanted, given.every_ms) : build_once(&wanted, &msg);
     }
     free(definition);
+    buffer_free(&failures);
     return options_end(command, rc, &msg);
 }
 
@@ -140,9 +178,10 @@ const struct command command_build = {
     .about = "makes a release from the source and activates it",
     .description =
         "Opens one consistent snapshot of the source, writes every collection of the definition "
-        "into columnar partitions, and renames the finished release into place. A build that fails "
-        "leaves the root as it was. With --every it follows the source; --force then means the "
-        "first build.",
+        "into columnar partitions, checks the finished release (docs/definition.md, checks), and "
+        "renames it into place. A build that fails leaves the root as it was; one that a check "
+        "refuses ends with exit code 3. With --every it follows the source; --force then means "
+        "the first build, --accept the first one that is published.",
     .options = options,
     .run = run,
 };

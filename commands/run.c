@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "commands/accept.h"
 #include "commands/address.h"
 #include "commands/children.h"
 #include "commands/commands.h"
@@ -46,6 +47,8 @@ static const struct option options[] = {
                     "how often the source is asked for changes"),
     OPTION_INTEGER("threads", "N", NULL, 1, 256, struct run_options, threads,
                    "event loops of the service; by default one a core"),
+    OPTION_TEXT("accept", "NAME[,NAME]", NULL, struct run_options, accept,
+                "checks that the first build leaves out: empty, shrink, growth, requests"),
     OPTION_END,
 };
 
@@ -65,6 +68,9 @@ static enum err build_once(const struct run_options *o, struct errmsg *msg)
     enum err rc;
 
     init_build(&child, o);
+    if (o->accept != NULL) {
+        child_add(&child, "--accept", o->accept);
+    }
     rc = child_run(&child, msg);
     if (rc != ERR_NONE && rc != ERR_INTERRUPTED && file_exists(current)) {
         log_warn("build_failed", "reason=\"%s\" serving=\"the release that is there\"", msg->text);
@@ -164,8 +170,12 @@ static enum err serve(const struct run_options *o, const struct definition *defi
 static enum err supervise(const struct run_options *o, struct errmsg *msg)
 {
     struct definition *definition = NULL;
-    enum err rc = definition_load(o->definition, &definition, msg);
+    unsigned accepted;
+    enum err rc = accept_parse(o->accept, &accepted, msg); /* before anything is started */
 
+    if (rc == ERR_NONE) {
+        rc = definition_load(o->definition, &definition, msg);
+    }
     if (rc != ERR_NONE) {
         return rc;
     }

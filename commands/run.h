@@ -17,6 +17,7 @@ struct run_options {
     const char *listen;
     int64_t every_ms;
     int64_t threads; /* 0: what serve takes by itself */
+    const char *accept;
 };
 
 /*

@@ -1,12 +1,15 @@
 #include <stdio.h>
 
 #include "commands/commands.h"
+#include "commands/failures.h"
 #include "commands/which_release.h"
 #include "replica/reader.h"
+#include "service/rehearse.h"
 
 struct verify_arguments {
     const char *root;
     const char *release;
+    bool requests;
 };
 
 static const struct option options[] = {
@@ -14,8 +17,32 @@ static const struct option options[] = {
                     "the folder with releases/ and current"),
     OPTION_TEXT("release", "N", NULL, struct verify_arguments, release,
                 "which release; by default the current one"),
+    OPTION_FLAG("requests", struct verify_arguments, requests,
+                "also answer the golden requests of its definition and compare"),
     OPTION_END,
 };
+
+/* Answers the golden requests; those that fail are printed. */
+static enum err check_requests(const struct release *release, struct errmsg *msg)
+{
+    unsigned count = release->definition->checks.request_count;
+    struct buffer failures;
+    unsigned failed;
+    enum err rc;
+
+    buffer_init(&failures, CHECK_FAILURES_MAX);
+    rc = rehearse(release->dir, &failures, msg);
+    failures_print("verify", &failures);
+    failed = failures_count(&failures);
+    buffer_free(&failures);
+    if (rc == ERR_NONE && failed > 0) {
+        rc = err_set(msg, ERR_REFUSED, "%s: %u of %u requests are not answered as expected",
+                     release->dir, failed, count);
+    } else if (rc == ERR_NONE) {
+        printf("%s: %u requests answered as expected\n", release->dir, count);
+    }
+    return rc;
+}
 
 static int run(const struct command *command, int argc, char **argv)
 {
@@ -38,6 +65,9 @@ static int run(const struct command *command, int argc, char **argv)
     if (rc == ERR_NONE) {
         printf("%s: %u files verified\n", release->dir, release->manifest->file_count);
     }
+    if (rc == ERR_NONE && given.requests) {
+        rc = check_requests(release, &msg);
+    }
     reader_close(reader);
     release_drop(release);
     return options_end(command, rc, &msg);
@@ -45,7 +75,7 @@ static int run(const struct command *command, int argc, char **argv)
 
 const struct command command_verify = {
     .name = "verify",
-    .usage = "--root DIR [--release N]",
+    .usage = "--root DIR [--release N] [--requests]",
     .about = "checks every page of a release against its hashes",
     .options = options,
     .run = run,

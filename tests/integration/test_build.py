@@ -204,8 +204,8 @@ class Build(support.TestCase):
 
     def test_an_empty_collection_is_refused(self):
         self.fill(loans=())
-        self.assertIn("the collection loans has no keys", self.refused(code=3))
-        self.build("--allow-empty")
+        self.assertIn("collection loans has no keys", self.refused(code=3))
+        self.build("--accept", "empty")
         self.assertEqual("000001", self.current())
 
     def test_what_the_definition_cannot_take_is_named(self):

@@ -105,10 +105,11 @@ static void an_empty_collection_is_refused_unless_it_is_allowed(void **state)
     shelf_fill(shelf, "CREATE TABLE t(k, v)");
     assert_int_equal(build_release(&place.options, false, &result, &shelf->msg), ERR_REFUSED);
     assert_string_equal(shelf->msg.text,
-                        "the collection x has no keys, which is rarely meant; import its tables "
-                        "first, or build with --allow-empty");
+                        "1 check of the definition failed, so release 000001 is not published; "
+                        "mend the source or the definition, or build with --accept empty to "
+                        "publish it all the same");
     assert_releases(shelf, &place, 0, 0);
-    place.options.allow_empty = true;
+    place.options.accepted = 1U << CHECK_EMPTY;
     OK(build_release(&place.options, false, &result, &shelf->msg));
     assert_releases(shelf, &place, 1, 1);
     place_free(&place);
