@@ -3,6 +3,7 @@ code 3, the root stays as it was, and the next good build publishes."""
 import os
 import shutil
 import sqlite3
+import time
 
 import support
 
@@ -186,6 +187,7 @@ class Checks(support.TestCase):
         self.change("DELETE FROM loans WHERE id > 300")
         build = self.start(*self.arguments("build", "--every", "100ms"))
         support.wait_until(lambda: "build_failed" in build.stderr, what="the refusal")
+        time.sleep(1)  # some more turns, which say nothing new
         self.add_books(BOOKS + 1, BOOKS + 90)
         support.wait_until(lambda: "release_built release=000002" in build.stderr, what="a release")
         build.stop()
@@ -231,7 +233,8 @@ class Storefront(support.TestCase):
         database, root = self.path("source.db"), self.path("root")
         arguments = ("--definition", support.DEFINITION, "--source", "sqlite:" + database)
         support.vitrine("generate", "--products", 300, "--seed", 4, self.path("exports"))
-        support.vitrine("import", *arguments, self.path("exports"))
+        support.vitrine("import", *arguments, "--rejects", self.path("rejects.csv"),
+                        self.path("exports"))
         support.vitrine("build", *arguments, "--root", root)
         db = sqlite3.connect(database)
         with db:
