@@ -59,6 +59,12 @@ static void check_fields(const struct field *fields, unsigned count)
     }
 }
 
+static void check_limits(const struct count_limits *limits)
+{
+    require(limits->shrink_percent <= 100 || limits->shrink_percent == CHECK_ANY, "a percentage");
+    require(limits->small >= 0, "a count is not negative");
+}
+
 static void check_collection(const struct collection *collection)
 {
     require(collection->vector_count > 0, "something is stored");
@@ -82,12 +88,6 @@ static void check_route(const struct definition *definition, const struct route 
     require(route->invalid_key.status >= 400, "a failure is declared");
     check_template(route->collection, &route->row);
     check_template(route->collection, &route->answer);
-}
-
-static void check_limits(const struct count_limits *limits)
-{
-    require(limits->shrink_percent <= 100 || limits->shrink_percent == CHECK_ANY, "a percentage");
-    require(limits->small >= 0, "a count is not negative");
 }
 
 static void check_expectation(const struct expectation *expectation)
