@@ -9,6 +9,7 @@
 #include "base/progress.h"
 #include "replica/manifest.h"
 #include "replica/release.h"
+#include "replica/root.h"
 
 enum { GROUPED_MAX = 32 }; /* bytes of a count with commas */
 
