@@ -2,6 +2,7 @@
 
 #include "builder/build.h"
 #include "replica/release.h"
+#include "replica/root.h"
 #include "shelf.h"
 
 /* A definition with two collections over one table, and a root. */
