@@ -16,7 +16,7 @@ struct pack {
     uint64_t row_count;               /* of the key */
     uint32_t chunk_rows;              /* in columns */
     uint64_t first_chunk;
-    XXH3_state_t *content; /* hashes of the chunks written */
+    XXH3_state_t *content; /* hashes of the chunks and permutation blocks written */
     struct buffer blob;
     struct buffer wide;
 };
@@ -121,9 +121,16 @@ static enum err pack_columns(struct pack *pack, unsigned extra, uint64_t *hash, 
     return pack->blob.overflowed ? too_large(msg) : ERR_NONE;
 }
 
-static enum err write_chunk(struct pack *pack, struct store *store, struct errmsg *msg)
+static void add_to_content(struct pack *pack, uint64_t hash)
 {
     uint8_t bytes[8];
+
+    store_u64le(bytes, hash);
+    XXH3_64bits_update(pack->content, bytes, sizeof bytes);
+}
+
+static enum err write_chunk(struct pack *pack, struct store *store, struct errmsg *msg)
+{
     uint64_t hash;
     uint64_t id;
     bool is_first = pack->row_count <= CHUNK_ROWS;
@@ -136,8 +143,7 @@ static enum err write_chunk(struct pack *pack, struct store *store, struct errms
     if (rc == ERR_NONE && is_first) {
         pack->first_chunk = id;
     }
-    store_u64le(bytes, hash);
-    XXH3_64bits_update(pack->content, bytes, sizeof bytes);
+    add_to_content(pack, hash);
     arena_reset(&pack->texts);
     return rc;
 }
@@ -228,7 +234,7 @@ static enum err write_permutation(struct pack *pack, unsigned order, uint32_t *r
 
         fill_permutation(&pack->permutations[0], rows + at, some);
         buffer_clear(&pack->blob);
-        blob_pack(BLOB_PERMUTATION, &column, 1, &pack->wide, &pack->blob);
+        add_to_content(pack, blob_pack(BLOB_PERMUTATION, &column, 1, &pack->wide, &pack->blob));
         rc = store_chunk(store, buffer_slice(&pack->blob), &id, msg);
         if (rc != ERR_NONE) {
             return rc;

@@ -4,16 +4,35 @@
 
 _Static_assert(BLOB_HEADER_SIZE == 16, "the header is kind, vectors, rows, narrow, hash");
 
-/* Fills in the header of the blob that starts at START, once all behind it is known. */
-static void finish_header(struct buffer *out, size_t start, const struct blob_header *header)
+/* The first eight bytes of a header, as they are before compression. */
+static void write_shape(char *p, const struct blob_header *header)
 {
-    char *p = out->ptr + start;
-
     p[0] = (char)header->kind;
     p[1] = (char)header->vector_count;
     store_u16le(p + 2, (uint16_t)header->row_count);
     store_u32le(p + 4, header->narrow_size);
-    store_u64le(p + 8, header->content_hash);
+}
+
+/* Fills in the header of the blob that starts at START, once all behind it is known. */
+static void finish_header(struct buffer *out, size_t start, const struct blob_header *header)
+{
+    write_shape(out->ptr + start, header);
+    store_u64le(out->ptr + start + 8, header->content_hash);
+}
+
+uint64_t blob_hash(const struct blob_header *header, struct slice narrow, struct slice wide)
+{
+    XXH3_state_t *state = XXH3_createState();
+    char shape[8];
+    uint64_t hash;
+
+    write_shape(shape, header);
+    XXH3_64bits_reset_withSeed(state, load_u64le(shape));
+    XXH3_64bits_update(state, narrow.ptr + BLOB_HEADER_SIZE, narrow.len - BLOB_HEADER_SIZE);
+    XXH3_64bits_update(state, wide.ptr, wide.len);
+    hash = XXH3_64bits_digest(state);
+    XXH3_freeState(state);
+    return hash;
 }
 
 uint64_t blob_pack(enum blob_kind kind, const struct column *const *columns, unsigned count,
@@ -35,8 +54,10 @@ uint64_t blob_pack(enum blob_kind kind, const struct column *const *columns, uns
         out->overflowed = true;
         return 0;
     }
+    write_shape(out->ptr + start, &header);
     header.content_hash =
-        XXH3_64bits(out->ptr + start + BLOB_HEADER_SIZE, out->len - start - BLOB_HEADER_SIZE);
+        XXH3_64bits_withSeed(out->ptr + start + BLOB_HEADER_SIZE,
+                             out->len - start - BLOB_HEADER_SIZE, load_u64le(out->ptr + start));
     finish_header(out, start, &header);
     return header.content_hash;
 }

@@ -34,6 +34,11 @@ struct blob_header {
 uint64_t blob_pack(enum blob_kind kind, const struct column *const *columns, unsigned count,
                    struct buffer *wide, struct buffer *out);
 
+/*
+ * The content hash that a blob must have, by its parts: NARROW, header included, and WIDE uncompressed.
+ */
+uint64_t blob_hash(const struct blob_header *header, struct slice narrow, struct slice wide);
+
 struct blob_large {
     uint64_t row_count;
     uint64_t content_hash;

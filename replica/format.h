@@ -29,8 +29,10 @@
  *        1    1 vectors: number of column vectors that follow
  *        2    2 rows in this blob (at most CHUNK_ROWS; BLOB_LARGE: 0)
  *        4    4 narrow: bytes from the start of the blob to the end of its narrow part
- *        8    8 content hash: XXH3-64 of the blob from offset 16 before compression (BLOB_LARGE: of its
- *               chunks' hashes), the same in every build that holds the same rows for the key
+ *        8    8 content hash: XXH3-64 of the blob from offset 16 before compression, with bytes 0 to 7
+ *               (not compressed) as its seed, because vectors of equal values do not say how many
+ *               there are; BLOB_LARGE: of the hashes of its chunks and then of its permutation
+ *               blocks. The same in every build that holds the same rows for the key
  *
  * BLOB_ROWS (in groups or chunks): the vectors, one after another, in the order of the definition's
  * stored fields, then one permutation vector for each order but the first (in `groups` only):

@@ -148,6 +148,50 @@ static void equal_content_has_equal_hashes_and_other_content_another(void **stat
 }
 
 /* What stood in the buffer before does not count. */
+/* Vectors of equal values, or of none, are the same bytes however many rows there are. */
+static void the_number_of_rows_is_part_of_the_hash(void **state)
+{
+    struct column *column = column_new(false);
+    const struct column *columns[] = {column};
+    uint64_t hashes[100];
+    struct buffer wide;
+    struct buffer blob;
+
+    (void)state;
+    buffer_init(&wide, 64);
+    buffer_init(&blob, 1024);
+    for (unsigned count = 0; count < 100; count++) {
+        column_add_integer(column, 7);
+        buffer_clear(&blob);
+        hashes[count] = blob_pack(BLOB_ROWS, columns, 1, &wide, &blob);
+        for (unsigned i = 0; i < count; i++) {
+            assert_true(hashes[i] != hashes[count]);
+        }
+    }
+    buffer_free(&wide);
+    buffer_free(&blob);
+    free(column);
+}
+
+static void the_hash_is_found_again_from_the_parts(void **state)
+{
+    struct blob_header header;
+    struct packed packed;
+    struct slice bytes;
+
+    (void)state;
+    pack(&packed, "last");
+    bytes = buffer_slice(&packed.blob);
+    assert_true(blob_read_header(bytes.ptr, bytes.len, &header));
+    for (unsigned compressed = 0; compressed < 2; compressed++) {
+        header.is_compressed = compressed == 1;
+        assert_true(blob_hash(&header, slice_of(bytes.ptr, header.narrow_size),
+                              slice_of(bytes.ptr + header.narrow_size,
+                                       bytes.len - header.narrow_size)) == packed.hash);
+    }
+    packed_free(&packed);
+}
+
 static void a_blob_is_appended_with_the_same_hash(void **state)
 {
     struct packed packed;
@@ -351,6 +395,8 @@ int main(void)
         cmocka_unit_test(what_is_packed_is_opened),
         cmocka_unit_test(a_blob_without_vectors_or_rows_opens),
         cmocka_unit_test(equal_content_has_equal_hashes_and_other_content_another),
+        cmocka_unit_test(the_number_of_rows_is_part_of_the_hash),
+        cmocka_unit_test(the_hash_is_found_again_from_the_parts),
         cmocka_unit_test(a_blob_is_appended_with_the_same_hash),
         cmocka_unit_test(a_blob_beyond_the_limit_of_its_buffer_overflows),
         cmocka_unit_test(a_damaged_header_is_refused),
