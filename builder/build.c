@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/number.h"
 #include "base/timestamp.h"
+#include "builder/delta.h"
 #include "builder/readers.h"
 #include "builder/summary.h"
 #include "definition/definition.h"
@@ -133,12 +134,18 @@ static enum err begin(struct building *build, struct errmsg *msg)
 
 static enum err build_collections(struct building *build, struct errmsg *msg)
 {
+    const struct build_options *options = build->options;
+    struct release *base =
+        options->fresh ? NULL : delta_find_base(options->root, build->definition);
     struct work work = {.definition = build->definition,
                         .release_dir = build->staging,
-                        .partition_rows = (uint64_t)build->options->partition_rows};
+                        .partition_rows = (uint64_t)options->partition_rows,
+                        .base = base};
+    enum err rc =
+        readers_work(&build->readers, &work, options->retries, &build->files, build->results, msg);
 
-    return readers_work(&build->readers, &work, build->options->retries, &build->files,
-                        build->results, msg);
+    release_drop(base);
+    return rc;
 }
 
 /* ---- the folder ---- */
@@ -169,6 +176,23 @@ static int64_t build_time_ms(void)
     return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
+/* What the collections hold, for the manifest. */
+static struct manifest_collection *describe_collections(struct building *build)
+{
+    unsigned count = build->definition->collection_count;
+    struct manifest_collection *all = arena_calloc(&build->arena, count, sizeof *all);
+
+    for (unsigned i = 0; i < count; i++) {
+        const struct collect_counts *counts = &build->results[i].counts;
+
+        all[i] = (struct manifest_collection){.name = build->definition->collections[i].name,
+                                              .row_count = counts->row_count,
+                                              .key_count = counts->key_count,
+                                              .logical_hash = counts->logical_hash};
+    }
+    return all;
+}
+
 static enum err write_manifest(struct building *build, uint64_t number, struct errmsg *msg)
 {
     struct manifest manifest = {.number = number,
@@ -177,6 +201,8 @@ static enum err write_manifest(struct building *build, uint64_t number, struct e
                                 .definition_name = build->definition->name,
                                 .source_position = buffer_slice(&build->readers.position),
                                 .built_ms = build_time_ms(),
+                                .collections = describe_collections(build),
+                                .collection_count = build->definition->collection_count,
                                 .files = build->files.items,
                                 .file_count = build->files.count};
     struct buffer text;

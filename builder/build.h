@@ -7,6 +7,9 @@
  *   ROOT/current                 -> releases/000042
  *   ROOT/.build-lock             one builder a root
  *
+ * Unless `fresh` is set, the files are changed copies of those of the newest release of the same
+ * definition (delta.h).
+ *
  * Errors: ERR_SOURCE, ERR_INPUT (a row the definition cannot take), ERR_REFUSED (a check failed),
  * ERR_SYSTEM, ERR_INTERRUPTED. After any of them the root is as it was. A kill leaves it as it was too, or with the complete new release, which is not active yet when the kill came right before.
  */
@@ -25,6 +28,7 @@ struct build_options {
     const char *root;
     int64_t keep;           /* releases to keep, the new one included; at least 2 */
     bool force;             /* whatever the current release is, and the room that it takes */
+    bool fresh;             /* from nothing, not by changing copies of the release before */
     int64_t jobs;           /* threads, each with connections of its own; at least 1 */
     int64_t retries;        /* attempts after the first, when the source is lost */
     int64_t partition_rows; /* of a partition, unless one key has more */

@@ -5,23 +5,27 @@
 #include <stdlib.h>
 
 #include "base/file.h"
+#include "builder/delta.h"
 #include "builder/kept_key.h"
 #include "builder/keys.h"
 #include "builder/pack.h"
 #include "builder/stream.h"
 #include "replica/format.h"
+#include "replica/logical.h"
 #include "replica/store.h"
 
 struct collecting {
-    const struct collection *collection;
+    const struct collect_range *what;
     const struct key_range *range;
-    unsigned number; /* of the range */
-    const char *release_dir;
     struct progress *progress;
+    uint64_t rows_shown; /* to progress, by this attempt or one that was given up */
     struct pack *pack;
-    struct store *store;            /* the partition being filled, or NULL */
-    struct manifest_file partition; /* its entry so far */
-    struct kept_key last_key;       /* of the partition */
+    unsigned part;                    /* the number of the partition, from 1 */
+    const struct manifest_file *base; /* of the partition; NULL: it is fresh */
+    bool is_wasteful;                 /* base is no use after all */
+    struct store *store;              /* the partition being filled, or NULL */
+    struct manifest_file partition;   /* its entry so far */
+    struct kept_key last_key;         /* of the partition */
     struct collected *out;
 };
 
@@ -38,32 +42,57 @@ static struct manifest_key manifest_key(struct arena *arena, const struct key *k
 
 /* ---- partitions ---- */
 
+/* "loans/0001.db"; "loans/0001-2.db" of the second part, unless another range's base is called so. */
+static struct slice next_path(struct collecting *state)
+{
+    struct slice path = state->range->path;
+    char name[256];
+
+    if (++state->part == 1) {
+        return arena_copy(&state->out->arena, path);
+    }
+    for (;; state->part++) {
+        snprintf(name, sizeof name, "%.*s-%u.db", (int)(path.len - strlen(".db")), path.ptr,
+                 state->part);
+        if (!key_ranges_have(state->what->ranges, slice_str(name))) {
+            return arena_copy(&state->out->arena, slice_str(name));
+        }
+    }
+}
+
 static enum err begin_partition(struct collecting *state, struct errmsg *msg)
 {
-    const struct collection *collection = state->collection;
-    struct arena *arena = &state->out->arena;
-    unsigned part = state->out->file_count + 1;
-    char suffix[16] = "";
-    char name[256];
-    char *path;
-    enum err rc;
+    const struct collection *collection = state->what->collection;
+    enum store_kind kind = collection->key_is_text ? STORE_PARTITION_TEXT : STORE_PARTITION;
+    struct slice name = next_path(state);
+    char *path = path_join(state->what->release_dir, "%.*s", SLICE_ARG(name));
+    enum err rc = ERR_NONE;
 
-    if (part > 1) {
-        snprintf(suffix, sizeof suffix, "-%u", part);
+    state->partition = (struct manifest_file){
+        .kind = FILE_PARTITION, .path = name, .collection = collection->name};
+    state->base = state->part == 1 && state->what->base != NULL ? state->range->base : NULL;
+    if (state->base != NULL) {
+        state->store = delta_begin(state->what->base, state->base, kind, path);
     }
-    snprintf(name, sizeof name, "%.*s/%04u%s.db", SLICE_ARG(collection->name), state->number,
-             suffix);
-    state->partition = (struct manifest_file){.kind = FILE_PARTITION,
-                                              .path = arena_copy(arena, slice_str(name)),
-                                              .collection = collection->name};
-    path = path_join(state->release_dir, "%s", name);
-    rc = store_create(path, collection->key_is_text ? STORE_PARTITION_TEXT : STORE_PARTITION,
-                      &state->store, msg);
+    if (state->store == NULL) {
+        state->base = NULL;
+        rc = store_create(path, kind, &state->store, msg);
+        if (rc == ERR_NONE) {
+            rc = store_about(state->store, "collection", collection->name, msg);
+        }
+    }
     free(path);
-    if (rc == ERR_NONE) {
-        rc = store_about(state->store, "collection", collection->name, msg);
-    }
     return rc;
+}
+
+/* A changed partition of which little is left as it was is given up. */
+static enum err check_waste(struct collecting *state, struct errmsg *msg)
+{
+    if (state->base == NULL || !delta_is_wasteful(state->store, state->base)) {
+        return ERR_NONE;
+    }
+    state->is_wasteful = true;
+    return err_set(msg, ERR_LIMIT, "too much has changed");
 }
 
 static enum err end_partition(struct collecting *state, struct errmsg *msg)
@@ -74,6 +103,13 @@ static enum err end_partition(struct collecting *state, struct errmsg *msg)
 
     if (store == NULL) {
         return ERR_NONE;
+    }
+    rc = store_key(store, NULL, msg);
+    if (rc == ERR_NONE) {
+        rc = check_waste(state, msg);
+    }
+    if (rc != ERR_NONE) {
+        return rc;
     }
     state->store = NULL;
     state->partition.last_key = manifest_key(&out->arena, &state->last_key.key);
@@ -97,7 +133,8 @@ static enum err end_key(struct collecting *state, const struct key *key, struct 
     uint64_t row_count = pack_row_count(state->pack);
     struct collect_counts *counts = &state->out->counts;
     char text[KEY_TEXT_SIZE];
-    enum err rc = pack_finish(state->pack, key, state->store, msg);
+    uint64_t hash;
+    enum err rc = pack_finish(state->pack, key, state->store, &hash, msg);
 
     if (rc != ERR_NONE) {
         return err_wrap(msg, rc, "%s", key_text(text, key));
@@ -109,12 +146,16 @@ static enum err end_key(struct collecting *state, const struct key *key, struct 
     state->partition.row_count += row_count;
     counts->row_count += row_count;
     counts->key_count++;
-    progress_add(state->progress, row_count);
-    return ERR_NONE;
+    counts->logical_hash += logical_key(key, hash);
+    if (counts->row_count > state->rows_shown) {
+        progress_add(state->progress, counts->row_count - state->rows_shown);
+        state->rows_shown = counts->row_count;
+    }
+    return check_waste(state, msg);
 }
 
-/* Makes sure that there is a partition for the next key; a full one ends here. */
-static enum err make_room(struct collecting *state, struct errmsg *msg)
+/* Makes sure that there is a partition for KEY, which comes next; a full one ends here. */
+static enum err make_room(struct collecting *state, const struct key *key, struct errmsg *msg)
 {
     enum err rc = ERR_NONE;
 
@@ -124,7 +165,7 @@ static enum err make_room(struct collecting *state, struct errmsg *msg)
     if (rc == ERR_NONE && state->store == NULL) {
         rc = begin_partition(state, msg);
     }
-    return rc;
+    return rc == ERR_NONE ? store_key(state->store, key, msg) : rc;
 }
 
 /* ---- the pass over the rows ---- */
@@ -140,7 +181,7 @@ static enum err empty_keys(struct collecting *state, struct keys *keys, const st
         if (rc != ERR_NONE || empty == NULL) {
             return rc;
         }
-        rc = make_room(state, msg);
+        rc = make_room(state, empty, msg);
         if (rc == ERR_NONE) {
             rc = end_key(state, empty, msg);
         }
@@ -163,7 +204,7 @@ static enum err take_row(struct collecting *state, struct keys *keys, struct kep
             rc = empty_keys(state, keys, &row->key, msg);
         }
         if (rc == ERR_NONE) {
-            rc = make_room(state, msg);
+            rc = make_room(state, &row->key, msg);
         }
         kept_key_set(current, &row->key);
     }
@@ -217,10 +258,10 @@ static enum err collect_rows(struct collecting *state, struct source *source, st
 {
     struct stream *stream = NULL;
     struct keys *keys = NULL;
-    enum err rc = stream_open(source, state->collection, state->range, &stream, msg);
+    enum err rc = stream_open(source, state->what->collection, state->range, &stream, msg);
 
     if (rc == ERR_NONE) {
-        rc = keys_open(source, state->collection, state->range, &keys, msg);
+        rc = keys_open(source, state->what->collection, state->range, &keys, msg);
     }
     if (rc == ERR_NONE) {
         rc = take_rows(state, source, stream, keys, msg);
@@ -240,27 +281,47 @@ static enum err collect_rows(struct collecting *state, struct source *source, st
     return rc;
 }
 
-enum err collect_range(struct source *source, const struct collection *collection,
-                       const struct key_range *range, unsigned number, const char *release_dir,
-                       struct progress *progress, struct collected *out, struct errmsg *msg)
+static enum err attempt(struct collecting *state, struct source *source, struct errmsg *msg)
 {
-    struct collecting state = {.collection = collection,
-                               .range = range,
-                               .number = number,
-                               .release_dir = release_dir,
-                               .progress = progress,
-                               .pack = pack_new(collection),
-                               .out = out};
     enum err rc;
 
-    *out = (struct collected){.file_count = 0};
-    arena_init(&out->arena, 4096);
-    kept_key_init(&state.last_key);
-    rc = collect_rows(&state, source, msg);
-    store_abandon(state.store);
-    pack_free(state.pack);
-    kept_key_free(&state.last_key);
+    *state->out = (struct collected){.file_count = 0};
+    arena_init(&state->out->arena, 4096);
+    state->pack = pack_new(state->what->collection);
+    kept_key_init(&state->last_key);
+    rc = collect_rows(state, source, msg);
+    store_abandon(state->store);
+    pack_free(state->pack);
+    kept_key_free(&state->last_key);
     return rc;
+}
+
+enum err collect_range(struct source *source, const struct collect_range *what,
+                       struct progress *progress, struct collected *out, struct errmsg *msg)
+{
+    const struct key_range *range = &what->ranges->items[what->index];
+    struct collect_range plain = *what;
+    struct collecting state = {.what = &plain, .range = range, .progress = progress, .out = out};
+    enum err rc;
+
+    if (range->base != NULL && !delta_is_promising(range->base, range->row_count)) {
+        plain.base = NULL;
+    }
+    rc = attempt(&state, source, msg);
+    if (state.base == NULL || (rc != ERR_CORRUPT && !state.is_wasteful)) {
+        return rc;
+    }
+    if (rc == ERR_CORRUPT) { /* whole, by its hash, but not what a store wrote */
+        delta_log_fresh(range->base, msg->text);
+    }
+    collected_free(out);
+    plain.base = NULL;
+    state = (struct collecting){.what = &plain,
+                                .range = range,
+                                .progress = progress,
+                                .rows_shown = state.rows_shown,
+                                .out = out};
+    return attempt(&state, source, msg);
 }
 
 void collected_free(struct collected *collected)

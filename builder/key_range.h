@@ -4,6 +4,10 @@
  *
  * Under the hood: one SELECT counts the rows of each key in ascending order; a range ends before the
  * key that would take it beyond the limit. A key with more rows than that has a range of its own.
+ *
+ * Where partitions of a previous release are given, a range begins where each of them began, so that it
+ * is built by changing that one; it may have grown a quarter beyond the limit before it is divided,
+ * because the partitions of a fresh build are full and any new row would divide them all.
  */
 #ifndef VITRINE_BUILDER_KEY_RANGE_H
 #define VITRINE_BUILDER_KEY_RANGE_H
@@ -11,6 +15,7 @@
 #include "base/arena.h"
 #include "base/progress.h"
 #include "definition/definition.h"
+#include "replica/manifest.h"
 #include "replica/reader.h"
 #include "source/source.h"
 
@@ -21,24 +26,37 @@ struct key_range {
     struct key low;
     struct key high;
     uint64_t row_count;
+    struct slice path;                /* of its partition in the release: "loans/0001.db" */
+    const struct manifest_file *base; /* the previous partition; NULL: none */
 };
 
 struct key_ranges {
-    struct arena arena; /* texts of keys */
+    struct arena arena; /* texts of keys, paths */
     struct key_range *items;
     unsigned count; /* at least 1: a collection without rows may have keys */
     uint64_t row_count;
 };
 
+/* The partitions of a collection in a previous release, ascending; they outlive the ranges. */
+struct key_bases {
+    const struct manifest_file **items;
+    unsigned count;
+};
+
 /*
- * Divides COLLECTION into ranges of at most ROWS_MAX rows, unless one key has more; the caller passes OUT to key_ranges_free in
- * any case. Each key that was counted is added to PROGRESS. ERR_INPUT when a key is null or not of the
- * definition's type, or the source does not sort keys as that type does.
+ * Divides COLLECTION into ranges of at most ROWS_MAX rows, unless one key has more, along BASES; the
+ * caller passes OUT to key_ranges_free in any case. A range keeps the path of its base; the others get the lowest numbers
+ * that are free. Each key that was counted is added to PROGRESS. ERR_INPUT when a key is null or not of
+ * the definition's type, or the source does not sort keys as that type does.
  */
 MUST_CHECK enum err key_ranges_read(struct source *source, const struct collection *collection,
-                                    uint64_t rows_max, struct progress *progress,
-                                    struct key_ranges *out, struct errmsg *msg);
+                                    uint64_t rows_max, const struct key_bases *bases,
+                                    struct progress *progress, struct key_ranges *out,
+                                    struct errmsg *msg);
 void key_ranges_free(struct key_ranges *ranges);
+
+/* Whether a range has PATH. */
+bool key_ranges_have(const struct key_ranges *ranges, struct slice path);
 
 /*
  * Starts the stream of SQL, whose parameters ?1 and ?2 are the limits of RANGE. Arguments and errors

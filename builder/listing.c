@@ -6,14 +6,19 @@
 #include "base/file.h"
 #include "base/number.h"
 #include "base/progress.h"
+#include "builder/delta.h"
 #include "builder/keys.h"
 #include "builder/query.h"
 #include "builder/sorting.h"
 #include "replica/blob.h"
+#include "replica/logical.h"
 #include "replica/store.h"
 
 struct listing_state {
     const struct collection *collection;
+    const struct listing *listing;
+    const struct manifest_file *base; /* the previous file; NULL: it is built fresh */
+    bool is_wasteful;                 /* base is no use after all */
     struct store *store;
     struct column *column; /* the block being filled */
     struct arena texts;    /* its keys */
@@ -22,11 +27,23 @@ struct listing_state {
     struct order_check check;
     struct progress progress;
     uint64_t key_count;
+    uint64_t logical_hash;
 };
+
+/* A changed file of which little is left as it was is given up. */
+static enum err check_waste(struct listing_state *state, struct errmsg *msg)
+{
+    if (state->base == NULL || !delta_is_wasteful(state->store, state->base)) {
+        return ERR_NONE;
+    }
+    state->is_wasteful = true;
+    return err_set(msg, ERR_LIMIT, "too much has changed");
+}
 
 static enum err write_block(struct listing_state *state, struct errmsg *msg)
 {
     const struct column *column = state->column;
+    uint64_t hash;
     uint64_t id;
     enum err rc;
 
@@ -34,7 +51,7 @@ static enum err write_block(struct listing_state *state, struct errmsg *msg)
         return ERR_NONE;
     }
     buffer_clear(&state->blob);
-    blob_pack(BLOB_LISTING, &column, 1, &state->wide, &state->blob);
+    hash = blob_pack(BLOB_LISTING, &column, 1, &state->wide, &state->blob);
     if (state->blob.overflowed) {
         return err_set(msg, ERR_LIMIT, "%d keys take more than %d bytes", LISTING_BLOCK,
                        BLOB_SIZE_MAX);
@@ -42,7 +59,11 @@ static enum err write_block(struct listing_state *state, struct errmsg *msg)
     rc = store_chunk(state->store, buffer_slice(&state->blob), &id, msg);
     state->column->row_count = 0;
     arena_reset(&state->texts);
-    return rc;
+    if (rc != ERR_NONE) {
+        return rc;
+    }
+    state->logical_hash += logical_block(state->listing->order.name, id, hash);
+    return check_waste(state, msg);
 }
 
 static enum err take_key(struct listing_state *state, const struct value *value, struct errmsg *msg)
@@ -110,9 +131,9 @@ static enum err check_order(struct listing_state *state, const struct order *ord
     return ERR_NONE;
 }
 
-static enum err take_keys(struct listing_state *state, struct source *source,
-                          const struct listing *listing, struct errmsg *msg)
+static enum err take_keys(struct listing_state *state, struct source *source, struct errmsg *msg)
 {
+    const struct listing *listing = state->listing;
     struct source_rows *rows = NULL;
     const struct value *row = NULL;
     struct buffer sql;
@@ -135,57 +156,111 @@ static enum err take_keys(struct listing_state *state, struct source *source,
         progress_add(&state->progress, 1);
     }
     source_rows_close(rows);
-    return rc == ERR_NONE ? write_block(state, msg) : rc;
+    if (rc == ERR_NONE) {
+        rc = write_block(state, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = store_key(state->store, NULL, msg);
+    }
+    return rc == ERR_NONE ? check_waste(state, msg) : rc;
+}
+
+static enum err begin_file(struct listing_state *state, const struct release *base,
+                           const char *path, struct errmsg *msg)
+{
+    if (state->base != NULL) {
+        state->store = delta_begin(base, state->base, STORE_LISTING, path);
+    }
+    if (state->store != NULL) {
+        return ERR_NONE;
+    }
+    state->base = NULL;
+    return store_create(path, STORE_LISTING, &state->store, msg);
+}
+
+/* Writes the file at PATH. A base that is given up is NULL afterwards, and there is no file. */
+static enum err write_file(struct listing_state *state, struct source *source,
+                           const struct release *base, const char *path, struct errmsg *msg)
+{
+    struct store *store;
+    enum err rc = begin_file(state, base, path, msg);
+
+    if (rc == ERR_NONE) {
+        rc = take_keys(state, source, msg);
+    }
+    store = state->store;
+    state->store = NULL;
+    if (rc == ERR_NONE) {
+        return store_finish(store, msg);
+    }
+    store_abandon(store);
+    return rc;
+}
+
+/* One attempt with BASE, or without. */
+static enum err attempt(struct listing_state *state, struct source *source,
+                        const struct release *base, const char *path, struct errmsg *msg)
+{
+    enum err rc;
+
+    state->column = memory_calloc(1, sizeof *state->column);
+    state->column->is_text = state->collection->key_is_text;
+    arena_init(&state->texts, 1 << 16);
+    order_check_init(&state->check);
+    buffer_init(&state->blob, BLOB_SIZE_MAX);
+    buffer_init(&state->wide, BLOB_SIZE_MAX);
+    rc = write_file(state, source, base, path, msg);
+    arena_free(&state->texts);
+    order_check_free(&state->check);
+    buffer_free(&state->blob);
+    buffer_free(&state->wide);
+    free(state->column);
+    return rc;
 }
 
 enum err listing_build(struct source *source, const struct collection *collection, unsigned index,
-                       const char *release_dir, struct arena *arena, struct manifest_file *entry,
+                       const char *release_dir, const struct release *base, struct listed *out,
                        struct errmsg *msg)
 {
     const struct listing *listing = &collection->listings[index];
     struct listing_state state = {.collection = collection,
-                                  .column = memory_calloc(1, sizeof *state.column)};
+                                  .listing = listing,
+                                  .base = delta_listing(base, collection, listing)};
+    const struct listing_state fresh = {.collection = collection, .listing = listing};
     char name[256]; /* a manifest takes paths of at most 255 bytes */
     char label[2 * DEFINITION_NAME_MAX + 2];
     char *path;
     enum err rc;
 
+    *out = (struct listed){.logical_hash = 0};
+    arena_init(&out->arena, 1024);
     snprintf(label, sizeof label, "%.*s/%.*s", SLICE_ARG(collection->name),
              SLICE_ARG(listing->order.name));
     snprintf(name, sizeof name, "%s.listing.db", label);
     path = path_join(release_dir, "%s", name);
-    state.column->is_text = collection->key_is_text;
-    arena_init(&state.texts, 1 << 16);
-    order_check_init(&state.check);
-    buffer_init(&state.blob, BLOB_SIZE_MAX);
-    buffer_init(&state.wide, BLOB_SIZE_MAX);
-    rc = store_create(path, STORE_LISTING, &state.store, msg);
-    if (rc == ERR_NONE) {
+    progress_begin(&state.progress, label, "keys", 0);
+    rc = attempt(&state, source, base, path, msg);
+    progress_end(&state.progress);
+    if (state.base != NULL && (rc == ERR_CORRUPT || state.is_wasteful)) {
+        state = fresh;
         progress_begin(&state.progress, label, "keys", 0);
-        rc = take_keys(&state, source, listing, msg);
+        rc = attempt(&state, source, NULL, path, msg);
         progress_end(&state.progress);
     }
-    if (rc == ERR_NONE) {
-        struct store *store = state.store;
-
-        state.store = NULL;
-        rc = store_finish(store, msg);
-    }
-    if (rc == ERR_NONE) {
-        *entry = (struct manifest_file){.kind = FILE_LISTING,
-                                        .path = arena_copy(arena, slice_str(name)),
+    out->logical_hash = state.logical_hash;
+    out->entry = (struct manifest_file){.kind = FILE_LISTING,
+                                        .path = arena_copy(&out->arena, slice_str(name)),
                                         .collection = collection->name,
                                         .listing = listing->order.name,
                                         .row_count = state.key_count};
-    }
-    store_abandon(state.store);
-    arena_free(&state.texts);
-    order_check_free(&state.check);
-    buffer_free(&state.blob);
-    buffer_free(&state.wide);
-    free(state.column);
     free(path);
     return rc == ERR_NONE ? rc
                           : err_wrap(msg, rc, "listing %.*s of %.*s",
                                      SLICE_ARG(listing->order.name), SLICE_ARG(collection->name));
+}
+
+void listed_free(struct listed *listed)
+{
+    arena_free(&listed->arena);
+    *listed = (struct listed){.logical_hash = 0};
 }

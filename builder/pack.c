@@ -15,8 +15,7 @@ struct pack {
     struct arena sort_texts;          /* of the key */
     uint64_t row_count;               /* of the key */
     uint32_t chunk_rows;              /* in columns */
-    uint64_t first_chunk;
-    XXH3_state_t *content; /* hashes of the chunks and permutation blocks written */
+    XXH3_state_t *content;            /* hashes of the chunks and permutation blocks written */
     struct buffer blob;
     struct buffer wide;
 };
@@ -133,15 +132,16 @@ static enum err write_chunk(struct pack *pack, struct store *store, struct errms
 {
     uint64_t hash;
     uint64_t id;
-    bool is_first = pack->row_count <= CHUNK_ROWS;
     enum err rc = pack_columns(pack, 0, &hash, msg);
 
+    if (rc == ERR_NONE && pack->row_count <= CHUNK_ROWS) {
+        rc = store_run(store, 0, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = store_chunk(store, buffer_slice(&pack->blob), &id, msg);
+    }
     if (rc != ERR_NONE) {
         return rc;
-    }
-    rc = store_chunk(store, buffer_slice(&pack->blob), &id, msg);
-    if (rc == ERR_NONE && is_first) {
-        pack->first_chunk = id;
     }
     add_to_content(pack, hash);
     arena_reset(&pack->texts);
@@ -201,12 +201,11 @@ static void fill_permutation(struct column *column, const uint32_t *rows, uint32
 }
 
 static enum err finish_small(struct pack *pack, const struct key *key, struct store *store,
-                             struct errmsg *msg)
+                             uint64_t *hash, struct errmsg *msg)
 {
     const struct collection *collection = pack->collection;
     uint32_t rows[CHUNK_ROWS];
     unsigned extra = collection->order_count > 0 ? collection->order_count - 1 : 0;
-    uint64_t hash;
     enum err rc;
 
     for (unsigned i = 0; i < extra; i++) {
@@ -214,7 +213,7 @@ static enum err finish_small(struct pack *pack, const struct key *key, struct st
                   (uint32_t)pack->row_count, rows);
         fill_permutation(&pack->permutations[i], rows, (uint32_t)pack->row_count);
     }
-    rc = pack_columns(pack, extra, &hash, msg);
+    rc = pack_columns(pack, extra, hash, msg);
     return rc == ERR_NONE ? store_group(store, key, buffer_slice(&pack->blob), msg) : rc;
 }
 
@@ -225,29 +224,24 @@ static enum err write_permutation(struct pack *pack, unsigned order, uint32_t *r
     const struct collection *collection = pack->collection;
     const struct column *column = &pack->permutations[0];
     uint32_t count = (uint32_t)pack->row_count;
+    enum err rc = store_run(store, order, msg);
 
     sort_rows(&collection->orders[order], collection->fields, pack->sort_columns, count, rows);
-    for (uint32_t at = 0; at < count; at += PERMUTATION_ROWS) {
+    for (uint32_t at = 0; rc == ERR_NONE && at < count; at += PERMUTATION_ROWS) {
         uint32_t some = count - at < PERMUTATION_ROWS ? count - at : PERMUTATION_ROWS;
         uint64_t id;
-        enum err rc;
 
         fill_permutation(&pack->permutations[0], rows + at, some);
         buffer_clear(&pack->blob);
         add_to_content(pack, blob_pack(BLOB_PERMUTATION, &column, 1, &pack->wide, &pack->blob));
         rc = store_chunk(store, buffer_slice(&pack->blob), &id, msg);
-        if (rc != ERR_NONE) {
-            return rc;
-        }
-        if (at == 0) {
-            *first = id;
-        }
     }
-    return ERR_NONE;
+    *first = store_run_first(store);
+    return rc;
 }
 
 static enum err finish_large(struct pack *pack, const struct key *key, struct store *store,
-                             struct errmsg *msg)
+                             uint64_t *hash, struct errmsg *msg)
 {
     struct blob_large large = {.row_count = pack->row_count,
                                .permutation_count = pack->collection->order_count - 1};
@@ -255,6 +249,7 @@ static enum err finish_large(struct pack *pack, const struct key *key, struct st
     enum err rc;
 
     rc = write_chunk(pack, store, msg);
+    large.first_chunk = store_run_first(store);
     rows = memory_alloc(pack->row_count * sizeof *rows);
     for (unsigned i = 0; rc == ERR_NONE && i < large.permutation_count; i++) {
         rc = write_permutation(pack, i + 1, rows, store, &large.first_permutations[i], msg);
@@ -263,18 +258,18 @@ static enum err finish_large(struct pack *pack, const struct key *key, struct st
     if (rc != ERR_NONE) {
         return rc;
     }
-    large.first_chunk = pack->first_chunk;
     large.content_hash = XXH3_64bits_digest(pack->content);
+    *hash = large.content_hash;
     buffer_clear(&pack->blob);
     blob_pack_large(&large, &pack->blob);
     return store_group(store, key, buffer_slice(&pack->blob), msg);
 }
 
-enum err pack_finish(struct pack *pack, const struct key *key, struct store *store,
+enum err pack_finish(struct pack *pack, const struct key *key, struct store *store, uint64_t *hash,
                      struct errmsg *msg)
 {
-    enum err rc = pack->row_count > CHUNK_ROWS ? finish_large(pack, key, store, msg)
-                                               : finish_small(pack, key, store, msg);
+    enum err rc = pack->row_count > CHUNK_ROWS ? finish_large(pack, key, store, hash, msg)
+                                               : finish_small(pack, key, store, hash, msg);
 
     for (unsigned i = 0; i < pack->collection->field_count; i++) {
         pack->sort_columns[i].row_count = 0;

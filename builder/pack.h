@@ -26,8 +26,11 @@ MUST_CHECK enum err pack_row(struct pack *pack, const struct stream_field *field
 /* Rows of the key so far. */
 uint64_t pack_row_count(const struct pack *pack);
 
-/* Writes what is left and the group of KEY, and is ready for the next key. */
+/*
+ * Writes what is left and the group of KEY, and is ready for the next key. *HASH is the hash of what
+ * the key holds.
+ */
 MUST_CHECK enum err pack_finish(struct pack *pack, const struct key *key, struct store *store,
-                                struct errmsg *msg);
+                                uint64_t *hash, struct errmsg *msg);
 
 #endif

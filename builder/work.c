@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
+#include "builder/delta.h"
 #include "builder/listing.h"
 
 /* What is done and to be done of one collection; under the lock but for what a task fills in alone. */
@@ -17,8 +18,7 @@ struct collection_work {
     unsigned ranges_done;
     struct collected *collected; /* one a range */
     unsigned listings_begun;
-    struct manifest_file *listings;
-    struct arena *listing_arenas;
+    struct listed *listed; /* one a listing */
     struct progress progress;
 };
 
@@ -123,13 +123,16 @@ static enum err count_keys(const struct worker *worker, struct collection_work *
 {
     struct crew *crew = worker->crew;
     struct key_ranges ranges;
+    struct key_bases bases;
     struct progress progress;
     enum err rc;
 
+    delta_bases(crew->work->base, of->collection, &bases);
     progress_begin(&progress, of->label, "keys", 0);
-    rc = key_ranges_read(worker->source, of->collection, crew->work->partition_rows, &progress,
-                         &ranges, msg);
+    rc = key_ranges_read(worker->source, of->collection, crew->work->partition_rows, &bases,
+                         &progress, &ranges, msg);
     progress_end(&progress);
+    free(bases.items);
     if (rc != ERR_NONE) {
         key_ranges_free(&ranges);
         return rc;
@@ -148,8 +151,12 @@ static enum err build_range(const struct worker *worker, struct collection_work 
                             struct errmsg *msg)
 {
     struct crew *crew = worker->crew;
-    enum err rc = collect_range(worker->source, of->collection, &of->ranges.items[index], index + 1,
-                                crew->work->release_dir, &of->progress, &of->collected[index], msg);
+    struct collect_range what = {.collection = of->collection,
+                                 .ranges = &of->ranges,
+                                 .index = index,
+                                 .release_dir = crew->work->release_dir,
+                                 .base = crew->work->base};
+    enum err rc = collect_range(worker->source, &what, &of->progress, &of->collected[index], msg);
     bool is_last;
 
     pthread_mutex_lock(&crew->lock);
@@ -172,8 +179,8 @@ static enum err run_task(const struct worker *worker, const struct task *task, s
         return build_range(worker, of, task->index, msg);
     default:
         return listing_build(worker->source, of->collection, task->index,
-                             worker->crew->work->release_dir, &of->listing_arenas[task->index],
-                             &of->listings[task->index], msg);
+                             worker->crew->work->release_dir, worker->crew->work->base,
+                             &of->listed[task->index], msg);
     }
 }
 
@@ -228,11 +235,7 @@ static enum err begin(struct crew *crew, const struct work *work, struct errmsg 
 
         of->collection = collection;
         snprintf(of->label, sizeof of->label, "%.*s", SLICE_ARG(collection->name));
-        of->listings = memory_calloc(collection->listing_count, sizeof *of->listings);
-        of->listing_arenas = memory_calloc(collection->listing_count, sizeof *of->listing_arenas);
-        for (unsigned k = 0; k < collection->listing_count; k++) {
-            arena_init(&of->listing_arenas[k], 1024);
-        }
+        of->listed = memory_calloc(collection->listing_count, sizeof *of->listed);
         if (rc == ERR_NONE) {
             char *dir = path_join(work->release_dir, "%s", of->label);
 
@@ -255,11 +258,10 @@ static void end(struct crew *crew)
             collected_free(&of->collected[k]);
         }
         for (unsigned k = 0; k < of->collection->listing_count; k++) {
-            arena_free(&of->listing_arenas[k]);
+            listed_free(&of->listed[k]);
         }
         free(of->collected);
-        free(of->listings);
-        free(of->listing_arenas);
+        free(of->listed);
         key_ranges_free(&of->ranges);
     }
     free(crew->collections);
@@ -329,12 +331,14 @@ static enum err add_files(const struct collection_work *of, const char *release_
         result->counts.key_count += collected->counts.key_count;
         result->counts.source_bytes += collected->counts.source_bytes;
         result->counts.duplicate_names += collected->counts.duplicate_names;
+        result->counts.logical_hash += collected->counts.logical_hash;
         for (unsigned k = 0; rc == ERR_NONE && k < collected->file_count; k++) {
             rc = add_file(files, release_dir, collected->files[k], result, msg);
         }
     }
     for (unsigned i = 0; rc == ERR_NONE && i < of->collection->listing_count; i++) {
-        rc = add_file(files, release_dir, of->listings[i], result, msg);
+        result->counts.logical_hash += of->listed[i].logical_hash;
+        rc = add_file(files, release_dir, of->listed[i].entry, result, msg);
     }
     return rc;
 }

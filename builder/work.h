@@ -2,7 +2,7 @@
  * The collections of a release, built by several threads at once: ranges of keys and listings are
  * the tasks, each thread has a source of its own, and all read one snapshot.
  *
- * The files and their order depend on the data alone, not on the number of threads.
+ * The files and their order depend on the data and the base alone, not on the number of threads.
  */
 #ifndef VITRINE_BUILDER_WORK_H
 #define VITRINE_BUILDER_WORK_H
@@ -23,7 +23,8 @@ struct work {
     struct source *const *sources; /* one a thread, all in one snapshot */
     unsigned source_count;
     const char *release_dir;
-    uint64_t partition_rows; /* at most, unless one key has more */
+    uint64_t partition_rows;    /* at most, unless one key has more */
+    const struct release *base; /* whose files are changed (delta.h); NULL: all are built fresh */
 };
 
 /*

@@ -27,6 +27,7 @@ struct build_arguments {
     int64_t partition_rows;
     const char *accept;
     bool force;
+    bool fresh;
 };
 
 static const struct option options[] = {
@@ -51,6 +52,8 @@ static const struct option options[] = {
     OPTION_FLAG(
         "force", struct build_arguments, force,
         "build also when nothing has changed since the current release, or room seems short"),
+    OPTION_FLAG("fresh", struct build_arguments, fresh,
+                "write every file from nothing instead of changing copies of the last release's"),
     OPTION_END,
 };
 
@@ -159,6 +162,7 @@ static int run(const struct command *command, int argc, char **argv)
         .retries = given.retries,
         .partition_rows = given.partition_rows,
         .force = given.force,
+        .fresh = given.fresh,
         .accepted = accepted,
         .rehearse = rehearse,
         .failures = &failures,
@@ -178,7 +182,9 @@ const struct command command_build = {
     .about = "makes a release from the source and activates it",
     .description =
         "Opens one consistent snapshot of the source, writes every collection of the definition "
-        "into columnar partitions, checks the finished release (docs/definition.md, checks), and "
+        "into columnar partitions (changed copies of those of the last release, where that has the "
+        "same definition and most row groups are as they were; --fresh writes them from nothing), "
+        "checks the finished release (docs/definition.md, checks), and "
         "renames it into place. A build that fails leaves the root as it was; one that a check "
         "refuses ends with exit code 3. With --every it follows the source; --force then means "
         "the first build, --accept the first one that is published.",

@@ -3,7 +3,7 @@
 #include "commands/commands.h"
 #include "commands/failures.h"
 #include "commands/which_release.h"
-#include "replica/reader.h"
+#include "replica/logical.h"
 #include "service/rehearse.h"
 
 struct verify_arguments {
@@ -63,6 +63,9 @@ static int run(const struct command *command, int argc, char **argv)
         rc = reader_open(release, &reader, &msg);
     }
     if (rc == ERR_NONE) {
+        rc = logical_verify(reader, &msg);
+    }
+    if (rc == ERR_NONE) {
         printf("%s: %u files verified\n", release->dir, release->manifest->file_count);
     }
     if (rc == ERR_NONE && given.requests) {
@@ -76,7 +79,7 @@ static int run(const struct command *command, int argc, char **argv)
 const struct command command_verify = {
     .name = "verify",
     .usage = "--root DIR [--release N] [--requests]",
-    .about = "checks every page of a release against its hashes",
+    .about = "checks every page of a release, and what it holds, against its hashes",
     .options = options,
     .run = run,
 };

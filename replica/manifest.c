@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "definition/definition.h"
 #include "replica/format.h"
 
 enum { HASH_TEXT_LEN = 16 };
@@ -56,6 +57,21 @@ static void write_file(struct buffer *out, const struct manifest_file *file)
     buffer_append_byte(out, '}');
 }
 
+static void write_collections(struct buffer *out, const struct manifest *manifest)
+{
+    buffer_append_str(out, ",\n  \"collections\": [");
+    for (unsigned i = 0; i < manifest->collection_count; i++) {
+        const struct manifest_collection *collection = &manifest->collections[i];
+
+        buffer_append_str(out, i == 0 ? "\n    {\"name\": " : ",\n    {\"name\": ");
+        json_write_string(out, collection->name);
+        buffer_printf(
+            out, ", \"rows\": %" PRIu64 ", \"keys\": %" PRIu64 ", \"logical\": \"%016" PRIx64 "\"}",
+            collection->row_count, collection->key_count, collection->logical_hash);
+    }
+    buffer_append_str(out, manifest->collection_count > 0 ? "\n  ]" : "]");
+}
+
 /* Over what makes up the data, so that the number and the time of a release do not count. */
 static uint64_t content_hash(const struct manifest *manifest)
 {
@@ -90,8 +106,9 @@ void manifest_write(const struct manifest *manifest, struct buffer *out)
     json_write_string(out, manifest->definition_name);
     buffer_append_str(out, ",\n  \"source_position\": ");
     json_write_string(out, manifest->source_position);
-    buffer_printf(out, ",\n  \"content\": \"%016" PRIx64 "\",\n  \"files\": [\n",
-                  content_hash(manifest));
+    buffer_printf(out, ",\n  \"content\": \"%016" PRIx64 "\"", content_hash(manifest));
+    write_collections(out, manifest);
+    buffer_append_str(out, ",\n  \"files\": [\n");
     for (unsigned i = 0; i < manifest->file_count; i++) {
         write_file(out, &manifest->files[i]);
         buffer_append_str(out, i + 1 < manifest->file_count ? ",\n" : "\n");
@@ -267,6 +284,30 @@ static enum err read_files(const struct parse *parse, const json_t *files)
     return ERR_NONE;
 }
 
+static enum err read_collections(const struct parse *parse, const json_t *collections)
+{
+    struct manifest *manifest = parse->manifest;
+
+    if (!json_is_array(collections) || json_array_size(collections) > DEFINITION_COLLECTIONS_MAX) {
+        return damaged(parse, "the list of collections is not readable");
+    }
+    manifest->collection_count = (unsigned)json_array_size(collections);
+    manifest->collections =
+        arena_calloc(&manifest->arena, manifest->collection_count, sizeof manifest->collections[0]);
+    for (unsigned i = 0; i < manifest->collection_count; i++) {
+        const json_t *object = json_array_get(collections, i);
+        struct manifest_collection *collection = &manifest->collections[i];
+
+        if (!get_text(parse, object, "name", &collection->name) ||
+            !get_unsigned(object, "rows", &collection->row_count) ||
+            !get_unsigned(object, "keys", &collection->key_count) ||
+            !get_hash(object, "logical", &collection->logical_hash)) {
+            return damaged(parse, "the list of collections is not readable");
+        }
+    }
+    return ERR_NONE;
+}
+
 static enum err read_root(const struct parse *parse, const json_t *root)
 {
     struct manifest *manifest = parse->manifest;
@@ -294,7 +335,10 @@ static enum err read_root(const struct parse *parse, const json_t *root)
         return damaged(parse, "a member is missing or of the wrong type");
     }
     manifest->built_ms = (int64_t)built;
-    rc = read_files(parse, json_object_get(root, "files"));
+    rc = read_collections(parse, json_object_get(root, "collections"));
+    if (rc == ERR_NONE) {
+        rc = read_files(parse, json_object_get(root, "files"));
+    }
     if (rc == ERR_NONE && content_hash(manifest) != manifest->content_hash) {
         return damaged(parse, "the content hash differs");
     }
@@ -337,6 +381,17 @@ enum err manifest_read(const char *path, struct manifest **out, struct errmsg *m
     }
     buffer_free(&text);
     return rc;
+}
+
+const struct manifest_collection *manifest_collection(const struct manifest *manifest,
+                                                      struct slice name)
+{
+    for (unsigned i = 0; i < manifest->collection_count; i++) {
+        if (slice_equal(manifest->collections[i].name, name)) {
+            return &manifest->collections[i];
+        }
+    }
+    return NULL;
 }
 
 void manifest_free(struct manifest *manifest)

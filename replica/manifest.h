@@ -44,6 +44,14 @@ struct manifest_file {
     struct manifest_key last_key;
 };
 
+/* What a collection holds, in whatever files. */
+struct manifest_collection {
+    struct slice name;
+    uint64_t row_count;
+    uint64_t key_count;
+    uint64_t logical_hash; /* logical.h: equal data, equal hash, also of a delta build */
+};
+
 struct manifest {
     struct arena arena;
     uint64_t number;        /* of the release */
@@ -52,6 +60,8 @@ struct manifest {
     struct slice definition_name;
     struct slice source_position;
     int64_t built_ms; /* when, ms since 1970 */
+    struct manifest_collection *collections;
+    unsigned collection_count;
     struct manifest_file *files;
     unsigned file_count;
     uint64_t content_hash; /* over kind, path, size and hash of all files: equal data, equal hash */
@@ -61,6 +71,10 @@ MUST_CHECK enum err manifest_read(const char *path, struct manifest **out, struc
 MUST_CHECK enum err manifest_parse(const char *path, struct slice text, struct manifest **out,
                                    struct errmsg *msg);
 void manifest_free(struct manifest *manifest); /* accepts NULL */
+
+/* The collection NAME, or NULL. */
+const struct manifest_collection *manifest_collection(const struct manifest *manifest,
+                                                      struct slice name);
 
 /* Appends the JSON, content hash and checksum computed here. */
 void manifest_write(const struct manifest *manifest, struct buffer *out);

@@ -1,6 +1,5 @@
-#include "replica/store.h"
+#include "replica/store_inside.h"
 
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -9,32 +8,12 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "replica/format.h"
-#include "replica/text_pack.h"
 
 /* A row that waits until the dictionary is known. */
 struct pending {
     sqlite3_stmt *statement;
     int64_t id;
     struct slice blob; /* on the heap */
-};
-
-struct store {
-    char *path;
-    sqlite3 *db;
-    sqlite3_stmt *insert_group;
-    sqlite3_stmt *insert_chunk;
-    sqlite3_stmt *insert_key; /* text keys */
-    uint64_t chunk_count;
-    int64_t group_count; /* text keys: the next row of groups */
-    uint64_t size_bytes;
-    struct text_packer *packer;
-    bool is_learning; /* rows are pending */
-    bool is_packed;   /* after learning: the file has a dictionary */
-    struct pending *pending;
-    unsigned pending_count;
-    unsigned pending_room;
-    size_t pending_bytes;
-    struct buffer packed; /* the blob being written */
 };
 
 /* Learning ends with so many rows, or with so many bytes of them, at the latest. */
@@ -59,23 +38,39 @@ static const char *const schemas[] = {
     [STORE_LISTING] = "CREATE TABLE blocks(id INTEGER PRIMARY KEY, data BLOB NOT NULL);",
 };
 
-static enum err failed(const struct store *store, struct errmsg *msg)
+enum err store_failed(const struct store *store, struct errmsg *msg)
 {
     return err_set(msg, ERR_SYSTEM, "write %s: %s", store->path, sqlite3_errmsg(store->db));
 }
 
-static enum err execute(struct store *store, const char *sql, struct errmsg *msg)
+enum err store_execute(struct store *store, const char *sql, struct errmsg *msg)
 {
     return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? ERR_NONE
-                                                                       : failed(store, msg);
+                                                                       : store_failed(store, msg);
 }
 
-static enum err prepare(struct store *store, const char *sql, sqlite3_stmt **out,
-                        struct errmsg *msg)
+enum err store_prepare(struct store *store, const char *sql, sqlite3_stmt **out, struct errmsg *msg)
 {
     return sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, out, NULL) == SQLITE_OK
                ? ERR_NONE
-               : failed(store, msg);
+               : store_failed(store, msg);
+}
+
+enum err store_prepare_inserts(struct store *store, enum store_kind kind, struct errmsg *msg)
+{
+    enum err rc;
+
+    if (kind == STORE_LISTING) {
+        return store_prepare(store, "INSERT INTO blocks VALUES(?1, ?2)", &store->insert_chunk, msg);
+    }
+    rc = store_prepare(store, "INSERT INTO groups VALUES(?1, ?2)", &store->insert_group, msg);
+    if (rc == ERR_NONE) {
+        rc = store_prepare(store, "INSERT INTO chunks VALUES(?1, ?2)", &store->insert_chunk, msg);
+    }
+    if (rc == ERR_NONE && kind == STORE_PARTITION_TEXT) {
+        rc = store_prepare(store, "INSERT INTO keys VALUES(?1, ?2)", &store->insert_key, msg);
+    }
+    return rc;
 }
 
 static enum err set_up(struct store *store, enum store_kind kind, struct errmsg *msg)
@@ -85,32 +80,31 @@ static enum err set_up(struct store *store, enum store_kind kind, struct errmsg 
 
     snprintf(identity, sizeof identity, "PRAGMA application_id = %d; PRAGMA user_version = %d;",
              FORMAT_APPLICATION_ID, FORMAT_VERSION);
-    rc = execute(store, settings, msg);
+    rc = store_execute(store, settings, msg);
     if (rc == ERR_NONE) {
-        rc = execute(store, identity, msg);
-    }
-    if (rc == ERR_NONE) {
-        rc = execute(store,
-                     "BEGIN; CREATE TABLE about(name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;"
-                     "CREATE TABLE dictionary(id INTEGER PRIMARY KEY, data BLOB NOT NULL);",
-                     msg);
+        rc = store_execute(store, identity, msg);
     }
     if (rc == ERR_NONE) {
-        rc = execute(store, schemas[kind], msg);
-    }
-    if (rc == ERR_NONE && kind == STORE_LISTING) {
-        return prepare(store, "INSERT INTO blocks VALUES(?1, ?2)", &store->insert_chunk, msg);
-    }
-    if (rc == ERR_NONE) {
-        rc = prepare(store, "INSERT INTO groups VALUES(?1, ?2)", &store->insert_group, msg);
+        rc = store_execute(
+            store,
+            "BEGIN; CREATE TABLE about(name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;"
+            "CREATE TABLE dictionary(id INTEGER PRIMARY KEY, data BLOB NOT NULL);",
+            msg);
     }
     if (rc == ERR_NONE) {
-        rc = prepare(store, "INSERT INTO chunks VALUES(?1, ?2)", &store->insert_chunk, msg);
+        rc = store_execute(store, schemas[kind], msg);
     }
-    if (rc == ERR_NONE && kind == STORE_PARTITION_TEXT) {
-        rc = prepare(store, "INSERT INTO keys VALUES(?1, ?2)", &store->insert_key, msg);
-    }
-    return rc;
+    return rc == ERR_NONE ? store_prepare_inserts(store, kind, msg) : rc;
+}
+
+struct store *store_new(const char *path)
+{
+    struct store *store = memory_calloc(1, sizeof *store);
+
+    store->path = memory_copy_str(path);
+    store->packer = text_packer_new();
+    buffer_init(&store->packed, BLOB_SIZE_MAX);
+    return store;
 }
 
 enum err store_create(const char *path, enum store_kind kind, struct store **out,
@@ -122,15 +116,12 @@ enum err store_create(const char *path, enum store_kind kind, struct store **out
     if (file_exists(path)) {
         return err_set(msg, ERR_SYSTEM, "write %s: the file is there already", path);
     }
-    store = memory_calloc(1, sizeof *store);
-    store->path = memory_copy_str(path);
-    store->packer = text_packer_new();
+    store = store_new(path);
     store->is_learning = true;
-    buffer_init(&store->packed, BLOB_SIZE_MAX);
     if (sqlite3_open_v2(path, &store->db,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
                         NULL) != SQLITE_OK) {
-        rc = failed(store, msg);
+        rc = store_failed(store, msg);
     } else {
         rc = set_up(store, kind, msg);
     }
@@ -142,7 +133,7 @@ enum err store_create(const char *path, enum store_kind kind, struct store **out
     return ERR_NONE;
 }
 
-static enum err run(struct store *store, sqlite3_stmt *statement, struct errmsg *msg)
+enum err store_step(struct store *store, sqlite3_stmt *statement, struct errmsg *msg)
 {
     int result = sqlite3_step(statement);
 
@@ -153,7 +144,7 @@ static enum err run(struct store *store, sqlite3_stmt *statement, struct errmsg 
     if (result == SQLITE_CONSTRAINT_ROWID || result == SQLITE_CONSTRAINT_PRIMARYKEY) {
         return err_set(msg, ERR_INPUT, "write %s: the key is there already", store->path);
     }
-    return result == SQLITE_DONE ? ERR_NONE : failed(store, msg);
+    return result == SQLITE_DONE ? ERR_NONE : store_failed(store, msg);
 }
 
 static enum err insert(struct store *store, sqlite3_stmt *statement, int64_t id, struct slice blob,
@@ -161,10 +152,10 @@ static enum err insert(struct store *store, sqlite3_stmt *statement, int64_t id,
 {
     sqlite3_bind_int64(statement, 1, id);
     if (sqlite3_bind_blob64(statement, 2, blob.ptr, blob.len, SQLITE_STATIC) != SQLITE_OK) {
-        return failed(store, msg);
+        return store_failed(store, msg);
     }
     store->size_bytes += blob.len + 12; /* cell header, record header and rowid, about */
-    return run(store, statement, msg);
+    return store_step(store, statement, msg);
 }
 
 /* ---- compression ---- */
@@ -202,7 +193,7 @@ static enum err write_dictionary(struct store *store, struct errmsg *msg)
     if (!store->is_packed) {
         return ERR_NONE; /* there was no text at all */
     }
-    rc = prepare(store, "INSERT INTO dictionary VALUES(?1, ?2)", &statement, msg);
+    rc = store_prepare(store, "INSERT INTO dictionary VALUES(?1, ?2)", &statement, msg);
     if (rc == ERR_NONE) {
         rc = insert(store, statement, 0, dictionary, msg);
     }
@@ -210,8 +201,8 @@ static enum err write_dictionary(struct store *store, struct errmsg *msg)
     return rc;
 }
 
-static enum err write_row(struct store *store, sqlite3_stmt *statement, int64_t id,
-                          struct slice blob, struct errmsg *msg)
+enum err store_write(struct store *store, sqlite3_stmt *statement, int64_t id, struct slice blob,
+                     struct errmsg *msg)
 {
     return store->is_packed ? insert_packed(store, statement, id, blob, msg)
                             : insert(store, statement, id, blob, msg);
@@ -226,7 +217,7 @@ static enum err write_pending(struct store *store, struct errmsg *msg)
     for (unsigned i = 0; rc == ERR_NONE && i < store->pending_count; i++) {
         const struct pending *row = &store->pending[i];
 
-        rc = write_row(store, row->statement, row->id, row->blob, msg);
+        rc = store_write(store, row->statement, row->id, row->blob, msg);
     }
     for (unsigned i = 0; i < store->pending_count; i++) {
         free((char *)store->pending[i].blob.ptr);
@@ -242,7 +233,7 @@ static enum err insert_blob(struct store *store, sqlite3_stmt *statement, int64_
     enum err rc;
 
     if (!store->is_learning) {
-        return write_row(store, statement, id, blob, msg);
+        return store_write(store, statement, id, blob, msg);
     }
     if (store->pending_count == store->pending_room) {
         store->pending_room = store->pending_room == 0 ? 128 : store->pending_room * 2;
@@ -265,15 +256,37 @@ static enum err insert_blob(struct store *store, sqlite3_stmt *statement, int64_
 enum err store_about(struct store *store, const char *name, struct slice value, struct errmsg *msg)
 {
     sqlite3_stmt *insert = NULL;
-    enum err rc = prepare(store, "INSERT INTO about VALUES(?1, ?2)", &insert, msg);
+    enum err rc = store_prepare(store, "INSERT INTO about VALUES(?1, ?2)", &insert, msg);
 
     if (rc == ERR_NONE) {
         sqlite3_bind_text(insert, 1, name, -1, SQLITE_STATIC);
         sqlite3_bind_text64(insert, 2, value.ptr, value.len, SQLITE_STATIC, SQLITE_UTF8);
-        rc = run(store, insert, msg);
+        rc = store_step(store, insert, msg);
     }
     sqlite3_finalize(insert);
     return rc;
+}
+
+enum err store_name(struct store *store, struct slice name, int64_t id, struct errmsg *msg)
+{
+    sqlite3_bind_text64(store->insert_key, 1, name.ptr, name.len, SQLITE_STATIC, SQLITE_UTF8);
+    sqlite3_bind_int64(store->insert_key, 2, id);
+    store->size_bytes += name.len + 12;
+    return store_step(store, store->insert_key, msg);
+}
+
+enum err store_key(struct store *store, const struct key *key, struct errmsg *msg)
+{
+    return store->change == NULL ? ERR_NONE : change_key(store, key, msg);
+}
+
+enum err store_run(struct store *store, unsigned run, struct errmsg *msg)
+{
+    if (store->change != NULL) {
+        return change_run(store, run, msg);
+    }
+    store->run_first = store->chunk_count;
+    return ERR_NONE;
 }
 
 enum err store_group(struct store *store, const struct key *key, struct slice blob,
@@ -281,26 +294,38 @@ enum err store_group(struct store *store, const struct key *key, struct slice bl
 {
     int64_t id = key->integer;
 
+    if (store->change != NULL) {
+        return change_group(store, key, blob, msg);
+    }
     if (key->is_text) {
         enum err rc;
 
         id = store->group_count++;
-        sqlite3_bind_text64(store->insert_key, 1, key->text.ptr, key->text.len, SQLITE_STATIC,
-                            SQLITE_UTF8);
-        sqlite3_bind_int64(store->insert_key, 2, id);
-        rc = run(store, store->insert_key, msg);
+        rc = store_name(store, key->text, id, msg);
         if (rc != ERR_NONE) {
             return rc;
         }
-        store->size_bytes += key->text.len + 12;
     }
     return insert_blob(store, store->insert_group, id, blob, msg);
 }
 
 enum err store_chunk(struct store *store, struct slice blob, uint64_t *id, struct errmsg *msg)
 {
+    if (store->change != NULL) {
+        return change_chunk(store, blob, id, msg);
+    }
     *id = store->chunk_count++;
     return insert_blob(store, store->insert_chunk, (int64_t)*id, blob, msg);
+}
+
+uint64_t store_run_first(const struct store *store)
+{
+    return store->run_first;
+}
+
+uint64_t store_changes(const struct store *store)
+{
+    return store->change == NULL ? 0 : change_count(store->change);
 }
 
 uint64_t store_bytes(const struct store *store)
@@ -319,6 +344,7 @@ static void finalize(struct store *store)
     sqlite3_finalize(store->insert_group);
     sqlite3_finalize(store->insert_chunk);
     sqlite3_finalize(store->insert_key);
+    change_free(store->change);
     sqlite3_close(store->db);
 }
 
@@ -330,7 +356,7 @@ enum err store_finish(struct store *store, struct errmsg *msg)
         rc = write_pending(store, msg); /* too little text to be worth a dictionary */
     }
     if (rc == ERR_NONE) {
-        rc = execute(store, "COMMIT", msg);
+        rc = store_execute(store, "COMMIT", msg);
     }
     if (rc != ERR_NONE) {
         store_abandon(store);

@@ -62,6 +62,12 @@ struct slice text_packer_dictionary(struct text_packer *packer)
     return buffer_slice(&packer->dictionary);
 }
 
+void text_packer_load(struct text_packer *packer, struct slice dictionary)
+{
+    buffer_append_slice(&packer->dictionary, dictionary);
+    (void)text_packer_dictionary(packer);
+}
+
 bool text_pack(struct text_packer *packer, struct slice text, struct buffer *out)
 {
     int bound = LZ4_compressBound((int)text.len);

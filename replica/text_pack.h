@@ -30,9 +30,12 @@ bool text_packer_learn(struct text_packer *packer, struct slice text);
 /* Ends learning: the dictionary from now on; lives as long as the packer. */
 struct slice text_packer_dictionary(struct text_packer *packer);
 
+/* Instead of learning: DICTIONARY, of at most DICTIONARY_SIZE_MAX bytes, is copied. */
+void text_packer_load(struct text_packer *packer, struct slice dictionary);
+
 /*
  * Appends TEXT compressed to OUT; false, and nothing appended, when that would not save an eighth.
- * Only after text_packer_dictionary.
+ * Only after text_packer_dictionary or text_packer_load.
  */
 bool text_pack(struct text_packer *packer, struct slice text, struct buffer *out);
 

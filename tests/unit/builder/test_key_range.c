@@ -60,7 +60,8 @@ static enum err read_ranges(struct shelf *shelf, const char *collection, const c
 
     shelf_fill(shelf, sql);
     progress_begin(&progress, "x", "keys", 0);
-    rc = key_ranges_read(shelf->source, defined, rows_max, &progress, out, &shelf->msg);
+    rc = key_ranges_read(shelf->source, defined, rows_max, &(struct key_bases){.count = 0},
+                         &progress, out, &shelf->msg);
     progress_end(&progress);
     return rc;
 }
