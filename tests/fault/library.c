@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include <sqlite3.h>
 #include <xxhash.h>
 
 #include "base/file.h"
+#include "base/file_copy.h"
 #include "builder/build.h"
 #include "replica/format.h"
 #include "builder/import.h"
@@ -93,6 +95,30 @@ void library_make(struct library *library, unsigned branch_loans)
     import_all(library);
 }
 
+void library_make_other(const struct library *library, char *url, size_t size)
+{
+    static const char sql[] =
+        "UPDATE books SET title = title || ', abridged' WHERE isbn = (SELECT min(isbn) FROM books);"
+        "DELETE FROM loans WHERE branch = 'a+b&c=d';"
+        "INSERT INTO loans SELECT 99999, 'Zoo', isbn, borrowed, days, remark FROM loans"
+        " WHERE id = 100000;"
+        "UPDATE loans SET remark = 'lost', days = days + 1 WHERE id = 100007;"
+        "DELETE FROM loans WHERE id IN (SELECT id FROM loans WHERE branch = 'Overdue'"
+        " ORDER BY id LIMIT -1 OFFSET 240)";
+    char *from = path_join(library->folder, "library.db");
+    char *to = path_join(library->folder, "other.db");
+    sqlite3 *db = NULL;
+    struct errmsg msg;
+
+    OK(file_copy(from, to, &msg));
+    assert_int_equal(sqlite3_open(to, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    snprintf(url, size, "sqlite:%s", to);
+    free(from);
+    free(to);
+}
+
 void library_remove(struct library *library)
 {
     struct errmsg msg;
@@ -108,7 +134,9 @@ enum err library_build(const struct library *library, uint64_t *number, struct e
                                     .keep = 2,
                                     .jobs = 1,
                                     .partition_rows = PARTITION_ROWS_MAX,
-                                    .force = true};
+                                    .force = true,
+                                    .fresh = !library->is_delta,
+                                    .accepted = 1 << CHECK_SHRINK | 1 << CHECK_GROWTH};
     struct build_result result;
     enum err rc = build_release(&options, false, &result, msg);
 

@@ -16,8 +16,9 @@
 struct library {
     char folder[64];
     char definition[512]; /* path of assets/library/definition.yaml */
-    char url[128];        /* of the source */
+    char url[128];        /* of the source that is built from */
     char root[96];
+    bool is_delta; /* builds change copies of the release before */
 };
 
 /*
@@ -27,7 +28,14 @@ struct library {
 void library_make(struct library *library, unsigned branch_loans);
 void library_remove(struct library *library);
 
-/* Builds with `force`, keeping two releases. */
+/*
+ * Makes another source of LIBRARY beside the first, in which little is different: rows and keys that
+ * are new, gone or changed, and the branch "Overdue" has no more than 240 loans. Writes its URL to
+ * URL, which has room for as much as library->url.
+ */
+void library_make_other(const struct library *library, char *url, size_t size);
+
+/* Builds with `force`, keeping two releases, whether they shrank or not. */
 enum err library_build(const struct library *library, uint64_t *number, struct errmsg *msg);
 
 /* The path of the current release, on the heap. */

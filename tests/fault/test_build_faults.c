@@ -16,13 +16,17 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <linux/fs.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "base/bytes.h"
 #include "base/file.h"
 #include "library.h"
+#include "replica/logical.h"
 #include "vfs.h"
 
 enum { CALLS_MAX = 5000, STATE_MAX = 1 << 16 };
@@ -41,6 +45,8 @@ enum call {
     CALL_FCHMOD,
     CALL_UNLINKAT,
     CALL_FLOCK,
+    CALL_CLONE,
+    CALL_COPY,
     CALL_SQLITE_OPEN,
     CALL_SQLITE_READ,
     CALL_SQLITE_WRITE,
@@ -160,6 +166,29 @@ int __wrap_openat(int fd, const char *path, int flags)
     return fails(CALL_OPENAT) ? -1 : __real_openat(fd, path, flags);
 }
 
+int __real_ioctl(int fd, unsigned long what, void *with);
+int __wrap_ioctl(int fd, unsigned long what, void *with);
+int __wrap_ioctl(int fd, unsigned long what, void *with)
+{
+    return what == FICLONE && fails(CALL_CLONE) ? -1 : __real_ioctl(fd, what, with);
+}
+
+/* A page at most and then no more, so that the rest is read and written. */
+ssize_t __real_copy_file_range(int in, off_t *from, int out, off_t *to, size_t size,
+                               unsigned flags);
+ssize_t __wrap_copy_file_range(int in, off_t *from, int out, off_t *to, size_t size,
+                               unsigned flags);
+ssize_t __wrap_copy_file_range(int in, off_t *from, int out, off_t *to, size_t size, unsigned flags)
+{
+    if (fails(CALL_COPY)) {
+        return -1;
+    }
+    if (lseek(in, 0, SEEK_CUR) > 0) {
+        return 0;
+    }
+    return __real_copy_file_range(in, from, out, to, size < 4096 ? size : 4096, flags);
+}
+
 static bool vfs_fails(enum vfs_call call)
 {
     static const enum call calls[] = {[VFS_OPEN] = CALL_SQLITE_OPEN,
@@ -237,36 +266,61 @@ static char *root_text(const struct library *library)
     return out.ptr;
 }
 
-/* Of an undisturbed build: what was built in spite of a fault must hold the same. */
-static uint64_t right_content;
+/* The two sources, and what releases of them hold by an undisturbed build. */
+static struct {
+    char url[128];
+    uint64_t held;
+} sources[2];
 
-/* `current` leads to a release, NUMBER when that is not 0, that is complete and right. */
-static void assert_current_is_whole(const struct library *library, uint64_t number)
+static uint64_t held_by(const struct manifest *manifest)
+{
+    uint64_t held = 0;
+
+    for (unsigned i = 0; i < manifest->collection_count; i++) {
+        held += manifest->collections[i].logical_hash;
+    }
+    return held;
+}
+
+static void choose_source(struct library *library, unsigned which)
+{
+    snprintf(library->url, sizeof library->url, "%s", sources[which].url);
+}
+
+/*
+ * `current` leads to a release, NUMBER when that is not 0, that is complete and holds what SOURCE has.
+ */
+static void assert_current_is_whole(const struct library *library, uint64_t number, unsigned source)
 {
     struct release *release;
+    struct reader *reader;
     struct errmsg msg;
     char *dir = library_current(library);
 
-    if (release_open(dir, true, &release, &msg) != ERR_NONE) {
+    if (release_open(dir, true, &release, &msg) != ERR_NONE ||
+        reader_open(release, &reader, &msg) != ERR_NONE ||
+        logical_verify(reader, &msg) != ERR_NONE) {
         fail_msg("%s", msg.text);
     }
     assert_true(number == 0 || release->manifest->number == number);
-    right_content = right_content == 0 ? release->manifest->content_hash : right_content;
-    assert_true(release->manifest->content_hash == right_content);
+    assert_true(held_by(release->manifest) == sources[source].held);
+    reader_close(reader);
     release_drop(release);
     free(dir);
 }
 
-static void assert_build_works(const struct library *library)
+/* Builds from the first source. */
+static void assert_build_works(struct library *library)
 {
     struct errmsg msg;
     uint64_t number;
     char *staging = path_join(library->root, "releases/.building");
 
+    choose_source(library, 0);
     if (library_build(library, &number, &msg) != ERR_NONE) {
         fail_msg("the build after a failure of call %" PRIu64 ": %s", fault.nth, msg.text);
     }
-    assert_current_is_whole(library, number);
+    assert_current_is_whole(library, number, 0);
     assert_false(file_exists(staging));
     free(staging);
 }
@@ -278,27 +332,30 @@ struct kind {
     enum call call;
     int errnum;
     bool is_tolerated; /* the build may succeed all the same */
+    bool is_spare;     /* so may a delta build: without the file before, a file is built fresh */
 };
 
 static const struct kind kinds[] = {
-    {"open", CALL_OPEN, EMFILE, false},
-    {"openat", CALL_OPENAT, EIO,
-     true}, /* only removing opens so: leftovers, releases beyond keep */
-    {"read", CALL_READ, EIO, false},
-    {"write", CALL_WRITE, ENOSPC, false},
-    {"fsync", CALL_FSYNC, EIO, false},
-    {"close", CALL_CLOSE, EIO, true}, /* what matters was fsynced before */
-    {"rename", CALL_RENAME, EXDEV, false},
-    {"mkdir", CALL_MKDIR, ENOSPC, false},
-    {"symlink", CALL_SYMLINK, ENOSPC, false},
-    {"mkostemp", CALL_MKOSTEMP, ENOSPC, false},
-    {"fchmod", CALL_FCHMOD, EPERM, false},
-    {"unlinkat", CALL_UNLINKAT, EIO, true},
-    {"flock", CALL_FLOCK, ENOLCK, false},
-    {"SQLite's open", CALL_SQLITE_OPEN, 0, false},
-    {"SQLite's read", CALL_SQLITE_READ, 0, true}, /* SQLite tries some reads again */
-    {"SQLite's write", CALL_SQLITE_WRITE, 0, false},
-    {"SQLite's write to a full disk", CALL_SQLITE_FULL, 0, false},
+    {"open", CALL_OPEN, EMFILE, false, true},
+    {"openat", CALL_OPENAT, EIO, true,
+     false}, /* only removing opens so: leftovers, releases beyond keep */
+    {"read", CALL_READ, EIO, false, true},
+    {"write", CALL_WRITE, ENOSPC, false, true},
+    {"fsync", CALL_FSYNC, EIO, false, false},
+    {"close", CALL_CLOSE, EIO, true, false}, /* what matters was fsynced before */
+    {"rename", CALL_RENAME, EXDEV, false, false},
+    {"mkdir", CALL_MKDIR, ENOSPC, false, false},
+    {"symlink", CALL_SYMLINK, ENOSPC, false, false},
+    {"mkostemp", CALL_MKOSTEMP, ENOSPC, false, false},
+    {"fchmod", CALL_FCHMOD, EPERM, false, false},
+    {"unlinkat", CALL_UNLINKAT, EIO, true, false},
+    {"flock", CALL_FLOCK, ENOLCK, false, true},
+    {"FICLONE", CALL_CLONE, EOPNOTSUPP, true, false},
+    {"copy_file_range", CALL_COPY, EXDEV, true, false},
+    {"SQLite's open", CALL_SQLITE_OPEN, 0, false, true},
+    {"SQLite's read", CALL_SQLITE_READ, 0, true, false}, /* SQLite tries some reads again */
+    {"SQLite's write", CALL_SQLITE_WRITE, 0, false, false},
+    {"SQLite's write to a full disk", CALL_SQLITE_FULL, 0, false, false},
 };
 
 enum { KIND_COUNT = sizeof kinds / sizeof kinds[0] };
@@ -325,72 +382,133 @@ static enum err build_with_fault(const struct library *library, const struct kin
     return rc;
 }
 
+enum place { WITH_RELEASES, NEW_ROOT, CHANGED_SOURCE };
+
+static void assert_nothing_changed(const struct library *library, const struct kind *kind,
+                                   const char *before, const struct errmsg *msg)
+{
+    char *after = root_text(library);
+
+    if (msg->text[0] == '\0' || strcmp(before, after) != 0) {
+        fail_msg("%s call %" PRIu64 "%s: \"%s\"\nbefore:\n%s\nafter:\n%s", kind->name, fault.nth,
+                 fault.stays ? " and all after it" : "", msg->text, before, after);
+    }
+    if (before[0] != '\0') {
+        assert_current_is_whole(library, 0, 0);
+    }
+    free(after);
+}
+
+/* Fails call NTH of KIND; false when there is none. A build that failed is counted. */
+static bool fail_call(struct library *library, const struct kind *kind, uint64_t nth, bool stays,
+                      enum place place, uint64_t *failures)
+{
+    unsigned source = place == CHANGED_SOURCE ? 1 : 0;
+    bool is_tolerated = kind->is_tolerated || (place == CHANGED_SOURCE && kind->is_spare);
+    struct errmsg msg;
+    char *before = root_text(library);
+    enum err rc;
+
+    choose_source(library, source);
+    rc = build_with_fault(library, kind, nth, stays, &msg);
+    if (rc == ERR_NONE && fault.failed > 0 && !is_tolerated && !fault.was_published) {
+        fail_msg("%s call %" PRIu64 " failed, and nobody noticed", kind->name, nth);
+    }
+    if (rc == ERR_NONE) {
+        assert_current_is_whole(library, 0, source);
+    } else {
+        (*failures)++;
+        assert_nothing_changed(library, kind, before, &msg);
+    }
+    free(before);
+    return rc != ERR_NONE || fault.failed > 0;
+}
+
 /* Fails call 1, 2, 3, ... of KIND; returns how many builds failed. */
 static uint64_t fail_every_call(struct library *library, const struct kind *kind, bool stays,
-                                bool in_new_root)
+                                enum place place)
 {
     uint64_t failures = 0;
 
     for (uint64_t nth = 1; nth < CALLS_MAX; nth++) {
         struct errmsg msg;
-        enum err rc;
-        char *before;
-        char *after;
 
-        if (in_new_root) {
+        if (place == NEW_ROOT) {
             assert_int_equal(dir_remove(library->root, &msg), ERR_NONE);
         }
-        before = root_text(library);
-        rc = build_with_fault(library, kind, nth, stays, &msg);
-        if (rc == ERR_NONE && fault.failed == 0) {
-            free(before);
+        if (!fail_call(library, kind, nth, stays, place, &failures)) {
             return failures;
         }
-        if (rc == ERR_NONE) {
-            if (!kind->is_tolerated && !fault.was_published) {
-                fail_msg("%s call %" PRIu64 " failed, and nobody noticed", kind->name, nth);
-            }
-            assert_current_is_whole(library, 0);
-        } else {
-            after = root_text(library);
-            failures++;
-            if (msg.text[0] == '\0' || strcmp(before, after) != 0) {
-                fail_msg("%s call %" PRIu64 "%s: \"%s\"\nbefore:\n%s\nafter:\n%s", kind->name, nth,
-                         stays ? " and all after it" : "", msg.text, before, after);
-            }
-            if (before[0] != '\0') {
-                assert_current_is_whole(library, 0);
-            }
-            free(after);
-        }
         assert_build_works(library);
-        free(before);
     }
     fail_msg("%s: the build needs more than %d calls", kind->name, CALLS_MAX);
     return 0;
 }
 
-static void every_failure_leaves_the_root_as_it_was(void **state)
+static void fail_every_kind(struct library *library, enum place place, const char *where)
 {
-    struct library *library = *state;
-    static const char *const roots[] = {"in a root with releases", "in a new root"};
-
+    library->is_delta = place == CHANGED_SOURCE;
     for (unsigned i = 0; i < KIND_COUNT; i++) {
-        for (unsigned way = 0; way < 4; way++) {
-            bool in_new_root = way / 2 == 1;
-            bool stays = way % 2 == 1;
+        for (unsigned stays = 0; stays < 2; stays++) {
+            bool is_tolerated = kinds[i].is_tolerated;
             uint64_t failures;
 
-            if (!in_new_root) {
-                assert_build_works(library); /* two at least, so that one is removed */
-                assert_build_works(library);
-            }
-            failures = fail_every_call(library, &kinds[i], stays, in_new_root);
+            assert_build_works(library); /* two at least, so that one is removed */
+            assert_build_works(library);
+            failures = fail_every_call(library, &kinds[i], stays == 1, place);
             printf("%-30s %4" PRIu64 " builds failed, %s, %s\n", kinds[i].name, failures,
-                   stays ? "from call N on" : "at call N", roots[in_new_root]);
-            assert_true(failures > 0 || kinds[i].is_tolerated);
+                   stays == 1 ? "from call N on" : "at call N", where);
+            assert_true(failures > 0 || is_tolerated || kinds[i].is_spare);
         }
     }
+}
+
+static void every_failure_leaves_the_root_as_it_was(void **state)
+{
+    fail_every_kind(*state, WITH_RELEASES, "in a root with releases");
+}
+
+static void every_failure_leaves_a_new_root_as_it_was(void **state)
+{
+    fail_every_kind(*state, NEW_ROOT, "in a new root");
+}
+
+static void every_failure_of_a_delta_build_leaves_the_root_as_it_was(void **state)
+{
+    fail_every_kind(*state, CHANGED_SOURCE, "when the source has changed");
+}
+
+/* What the test of delta builds is worth depends on it. */
+static void a_delta_build_of_the_other_source_changes_copies(void **state)
+{
+    struct library *library = *state;
+    const struct manifest *manifest;
+    struct release *after;
+    struct errmsg msg;
+    uint64_t number;
+    char *dir;
+
+    library->is_delta = true;
+    assert_build_works(library);
+    choose_source(library, 1);
+    assert_int_equal(library_build(library, &number, &msg), ERR_NONE);
+    dir = library_current(library);
+    assert_int_equal(release_open(dir, false, &after, &msg), ERR_NONE);
+    manifest = after->manifest;
+    for (unsigned i = 0; i < manifest->file_count; i++) {
+        char *path = path_join(dir, "%.*s", SLICE_ARG(manifest->files[i].path));
+        struct buffer header;
+
+        buffer_init(&header, 1 << 24);
+        assert_int_equal(file_read(path, &header, &msg), ERR_NONE);
+        if (manifest->files[i].kind == FILE_PARTITION) { /* bytes 24 to 27 count the commits */
+            assert_true(load_u32be((const uint8_t *)header.ptr + 24) > 1);
+        }
+        buffer_free(&header);
+        free(path);
+    }
+    free(dir);
+    release_drop(after);
 }
 
 static int set_up(void **state)
@@ -398,6 +516,25 @@ static int set_up(void **state)
     static struct library library;
 
     library_make(&library, 300);
+    snprintf(sources[0].url, sizeof sources[0].url, "%s", library.url);
+    library_make_other(&library, sources[1].url, sizeof sources[1].url);
+    for (unsigned i = 0; i < 2; i++) {
+        struct release *release;
+        struct errmsg msg;
+        uint64_t number;
+        char *dir;
+
+        choose_source(&library, i);
+        if (library_build(&library, &number, &msg) != ERR_NONE) {
+            fail_msg("%s", msg.text);
+        }
+        dir = library_current(&library);
+        assert_int_equal(release_open(dir, true, &release, &msg), ERR_NONE);
+        sources[i].held = held_by(release->manifest);
+        release_drop(release);
+        free(dir);
+    }
+    assert_true(sources[0].held != sources[1].held);
     assert_true(vfs_register(vfs_fails));
     *state = &library;
     return 0;
@@ -412,7 +549,10 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_delta_build_of_the_other_source_changes_copies),
         cmocka_unit_test(every_failure_leaves_the_root_as_it_was),
+        cmocka_unit_test(every_failure_leaves_a_new_root_as_it_was),
+        cmocka_unit_test(every_failure_of_a_delta_build_leaves_the_root_as_it_was),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
