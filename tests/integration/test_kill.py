@@ -31,7 +31,7 @@ LEAST_CALLS = {"mkdir": 3, "fsync": 8, "rename": 4, "symlink": 1, "unlinkat": 5}
 CALLS_MAX = 200
 
 # What a kill may leave until the next build.
-IN_PROGRESS = re.compile(r"releases/\.building(/|$)|current\.\d+\.new$")
+IN_PROGRESS = re.compile(r"releases/\.(building|retiring-\d+)(/|$)|current\.\d+\.new$")
 
 cluster = None
 

@@ -2,6 +2,7 @@
 
 #include "builder/build.h"
 #include "replica/release.h"
+#include "replica/format.h"
 #include "replica/root.h"
 #include "shelf.h"
 
@@ -56,8 +57,12 @@ static struct place place_of(struct shelf *shelf, const char *checks)
                           .root = path_join(shelf->folder, "root")};
 
     buffer_init(&place.failures, CHECK_FAILURES_MAX);
-    place.options = (struct build_options){
-        .definition = place.definition, .source = shelf->url, .root = place.root, .keep = 9};
+    place.options = (struct build_options){.definition = place.definition,
+                                           .source = shelf->url,
+                                           .root = place.root,
+                                           .keep = 9,
+                                           .jobs = 1,
+                                           .partition_rows = PARTITION_ROWS_MAX};
     define(shelf, &place, checks);
     return place;
 }
