@@ -307,36 +307,35 @@ static inline uint64_t fixture_permutation(struct fixture *fixture, unsigned ord
                                            uint64_t row_count)
 {
     struct column *column = fixture->columns[FIELDS];
-    uint64_t first = 0;
 
+    OK(store_run(fixture->store, order, &fixture->msg));
     for (uint64_t at = 0; at < row_count; at++) {
         column_add_integer(column, (int64_t)row_at(order, at, row_count));
         if (column->row_count == PERMUTATION_ROWS || at + 1 == row_count) {
-            uint64_t id = fixture_chunk(fixture, BLOB_PERMUTATION, &column, 1);
-
-            first = at < PERMUTATION_ROWS ? id : first;
+            fixture_chunk(fixture, BLOB_PERMUTATION, &column, 1);
         }
     }
-    return first;
+    return store_run_first(fixture->store);
 }
 
 /* A group of more than CHUNK_ROWS rows. */
 static inline void fixture_large(struct fixture *fixture, struct key key, uint64_t row_count,
                                  unsigned salt, unsigned body_size)
 {
-    struct blob_large large = {.row_count = row_count, .permutation_count = ORDERS - 1};
+    struct blob_large large = {
+        .row_count = row_count, .content_hash = salt, .permutation_count = ORDERS - 1};
 
     fixture_clear_columns(fixture);
+    OK(store_run(fixture->store, 0, &fixture->msg));
     for (uint64_t row = 0; row < row_count; row++) {
         struct note note = note_of(row, salt, body_size);
 
         fixture_add_note(fixture, row, &note);
         if (fixture->columns[ID]->row_count == CHUNK_ROWS || row + 1 == row_count) {
-            uint64_t id = fixture_chunk(fixture, BLOB_ROWS, fixture->columns, FIELDS);
-
-            large.first_chunk = row < CHUNK_ROWS ? id : large.first_chunk;
+            fixture_chunk(fixture, BLOB_ROWS, fixture->columns, FIELDS);
         }
     }
+    large.first_chunk = store_run_first(fixture->store);
     for (unsigned order = 1; order < ORDERS; order++) {
         large.first_permutations[order - 1] = fixture_permutation(fixture, order, row_count);
     }
