@@ -76,6 +76,13 @@ static void check_manifest(const struct manifest *manifest)
     CHECK(again->format == manifest->format && again->content_hash == manifest->content_hash);
     CHECK(slice_equal(again->definition_name, manifest->definition_name));
     CHECK(slice_equal(again->source_position, manifest->source_position));
+    CHECK(again->collection_count == manifest->collection_count);
+    for (unsigned i = 0; i < manifest->collection_count; i++) {
+        CHECK(slice_equal(again->collections[i].name, manifest->collections[i].name));
+        CHECK(again->collections[i].row_count == manifest->collections[i].row_count);
+        CHECK(again->collections[i].key_count == manifest->collections[i].key_count);
+        CHECK(again->collections[i].logical_hash == manifest->collections[i].logical_hash);
+    }
     for (unsigned i = 0; i < manifest->file_count; i++) {
         check_path(manifest->files[i].path);
         check_same_file(&manifest->files[i], &again->files[i]);

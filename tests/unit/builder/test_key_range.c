@@ -26,7 +26,7 @@ static void append_key(struct buffer *out, const struct key *key)
     }
 }
 
-/* "[..5):3 [5..):1" for a range up to 5 of 3 rows and the rest of 1. */
+/* "[..5):3 [5..):1" for a range up to 5 of 3 rows and the rest of 1; * says that it has a base. */
 static char *describe(const struct key_ranges *ranges)
 {
     struct buffer text;
@@ -45,14 +45,19 @@ static char *describe(const struct key_ranges *ranges)
             append_key(&text, &range->high);
         }
         buffer_printf(&text, "):%llu", (unsigned long long)range->row_count);
+        if (range->base != NULL) {
+            assert_true(slice_equal(range->path, range->base->path));
+            buffer_append_byte(&text, '*');
+        }
     }
     copy = strdup(buffer_str(&text));
     buffer_free(&text);
     return copy;
 }
 
-static enum err read_ranges(struct shelf *shelf, const char *collection, const char *sql,
-                            uint64_t rows_max, struct key_ranges *out)
+static enum err read_ranges_of(struct shelf *shelf, const char *collection, const char *sql,
+                               uint64_t rows_max, const struct key_bases *bases,
+                               struct key_ranges *out)
 {
     const struct collection *defined = shelf_define(shelf, collection);
     struct progress progress;
@@ -60,10 +65,15 @@ static enum err read_ranges(struct shelf *shelf, const char *collection, const c
 
     shelf_fill(shelf, sql);
     progress_begin(&progress, "x", "keys", 0);
-    rc = key_ranges_read(shelf->source, defined, rows_max, &(struct key_bases){.count = 0},
-                         &progress, out, &shelf->msg);
+    rc = key_ranges_read(shelf->source, defined, rows_max, bases, &progress, out, &shelf->msg);
     progress_end(&progress);
     return rc;
+}
+
+static enum err read_ranges(struct shelf *shelf, const char *collection, const char *sql,
+                            uint64_t rows_max, struct key_ranges *out)
+{
+    return read_ranges_of(shelf, collection, sql, rows_max, &(struct key_bases){.count = 0}, out);
 }
 
 static void assert_ranges(struct shelf *shelf, const char *collection, const char *sql,
@@ -106,6 +116,62 @@ static void texts_are_divided_bytewise(void **state)
 static void without_rows_there_is_one_range_of_all_keys(void **state)
 {
     assert_ranges(*state, by_number, "CREATE TABLE t (id, n)", 3, "[..):0");
+}
+
+/* Bases that begin at 10, 20 and 30, and have the numbers 2, 1 and 5. */
+static const struct manifest_file bases[] = {
+    {.path = {"x/0002.db", 9}, .first_key = {.integer = 10}, .last_key = {.integer = 19}},
+    {.path = {"x/0001.db", 9}, .first_key = {.integer = 20}, .last_key = {.integer = 20}},
+    {.path = {"x/0005.db", 9}, .first_key = {.integer = 30}, .last_key = {.integer = 39}},
+};
+
+/* The ranges along BASES of the keys that VALUES has, of which each row has one. */
+static void assert_ranges_of_bases(struct shelf *shelf, const char *values, uint64_t rows_max,
+                                   const char *expected, const char *paths)
+{
+    const struct manifest_file *items[] = {&bases[0], &bases[1], &bases[2]};
+    struct key_bases all = {.items = items, .count = 3};
+    struct key_ranges ranges;
+    struct buffer got;
+    char sql[256];
+    char *text;
+
+    snprintf(sql, sizeof sql, "CREATE TABLE t (id, n); INSERT INTO t SELECT *, 1 FROM (VALUES %s)",
+             values);
+    OK(read_ranges_of(shelf, by_number, sql, rows_max, &all, &ranges));
+    text = describe(&ranges);
+    assert_string_equal(text, expected);
+    buffer_init(&got, 1024);
+    for (unsigned i = 0; i < ranges.count; i++) {
+        buffer_printf(&got, "%s%.*s", i > 0 ? " " : "", SLICE_ARG(ranges.items[i].path));
+        assert_true(key_ranges_have(&ranges, ranges.items[i].path));
+    }
+    assert_string_equal(buffer_str(&got), paths);
+    assert_false(key_ranges_have(&ranges, slice_str("x/0009.db")));
+    buffer_free(&got);
+    free(text);
+    key_ranges_free(&ranges);
+}
+
+static void ranges_begin_where_the_partitions_before_began(void **state)
+{
+    assert_ranges_of_bases(*state, "(1), (10), (19), (25), (30), (99)", 4,
+                           "[..20):3* [20..30):1* [30..):2*", "x/0002.db x/0001.db x/0005.db");
+}
+
+static void a_partition_before_without_rows_keeps_its_range(void **state)
+{
+    assert_ranges_of_bases(*state, "(20)", 4, "[..20):0* [20..30):1* [30..):0*",
+                           "x/0002.db x/0001.db x/0005.db");
+}
+
+static void
+a_range_with_a_base_is_divided_a_quarter_later_and_new_ones_get_free_numbers(void **state)
+{
+    assert_ranges_of_bases(*state,
+                           "(20), (20), (21), (21), (22), (23), (24), (25), (26), (27), (28), (29)",
+                           4, "[..20):0* [20..23):5* [23..27):4 [27..30):3 [30..):0*",
+                           "x/0002.db x/0001.db x/0003.db x/0004.db x/0005.db");
 }
 
 static void a_row_without_a_key_is_refused(void **state)
@@ -171,6 +237,9 @@ int main(void)
         TEST(a_key_of_more_rows_than_a_range_takes_stands_alone),
         TEST(texts_are_divided_bytewise),
         TEST(without_rows_there_is_one_range_of_all_keys),
+        TEST(ranges_begin_where_the_partitions_before_began),
+        TEST(a_partition_before_without_rows_keeps_its_range),
+        TEST(a_range_with_a_base_is_divided_a_quarter_later_and_new_ones_get_free_numbers),
         TEST(a_row_without_a_key_is_refused),
         TEST(keys_that_the_source_sorts_as_texts_are_refused),
         TEST(a_query_reads_the_rows_of_its_range),

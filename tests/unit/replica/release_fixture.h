@@ -65,6 +65,8 @@ struct fixture {
     struct arena answer; /* what a test reads */
     struct manifest_file files[FIXTURE_FILES_MAX];
     unsigned file_count;
+    struct manifest_collection collections[4];
+    unsigned collection_count;
     struct buffer pages;
     struct store *store; /* the file being written */
     struct buffer blob;
@@ -390,6 +392,8 @@ static inline void fixture_write_manifest(struct fixture *fixture)
                                 .oldest_reader = FORMAT_VERSION,
                                 .definition_name = slice_str("fixture"),
                                 .source_position = slice_str(""),
+                                .collections = fixture->collections,
+                                .collection_count = fixture->collection_count,
                                 .files = fixture->files,
                                 .file_count = fixture->file_count};
     struct buffer text;

@@ -52,6 +52,13 @@ static struct manifest_file files[] = {
 
 enum { FILES = sizeof files / sizeof files[0] };
 
+static struct manifest_collection collections[] = {
+    {.name = TEXT("loans"), .row_count = 1000001, .key_count = 18, .logical_hash = 0xabcdef},
+    {.name = TEXT("shelves"), .row_count = 0, .key_count = 0, .logical_hash = UINT64_MAX - 1},
+};
+
+enum { COLLECTIONS = sizeof collections / sizeof collections[0] };
+
 static const struct manifest example = {
     .number = 42,
     .format = FORMAT_VERSION,
@@ -59,6 +66,8 @@ static const struct manifest example = {
     .definition_name = TEXT("library"),
     .source_position = TEXT("0/16B3748 \"x\""),
     .built_ms = 1600000000123,
+    .collections = collections,
+    .collection_count = COLLECTIONS,
     .files = files,
     .file_count = FILES,
 };
@@ -157,6 +166,16 @@ static void what_is_written_is_read(void **state)
     assert_int_equal(manifest->built_ms, 1600000000123);
     assert_true(slice_is(manifest->definition_name, "library"));
     assert_true(slice_is(manifest->source_position, "0/16B3748 \"x\""));
+    assert_int_equal(manifest->collection_count, COLLECTIONS);
+    for (unsigned i = 0; i < COLLECTIONS; i++) {
+        const struct manifest_collection *got = manifest_collection(manifest, collections[i].name);
+
+        assert_non_null(got);
+        assert_int_equal(got->row_count, collections[i].row_count);
+        assert_int_equal(got->key_count, collections[i].key_count);
+        assert_true(got->logical_hash == collections[i].logical_hash);
+    }
+    assert_null(manifest_collection(manifest, slice_str("loan")));
     assert_int_equal(manifest->file_count, FILES);
     for (unsigned i = 0; i < FILES; i++) {
         assert_same_file(&manifest->files[i], &files[i]);
@@ -306,6 +325,11 @@ static void a_manifest_that_is_wrong_says_what(void **state)
         {"\"library\"", "7", "a member is missing or of the wrong type"},
         {"\"source_position\"", "\"position\"", "a member is missing or of the wrong type"},
         {"\"content\": \"", "\"content\": \"0", "a member is missing or of the wrong type"},
+        {"\"collections\": [", "\"collections\": {}, \"more\": [",
+         "the list of collections is not readable"},
+        {"\"rows\": 1000001", "\"rows\": -1", "the list of collections is not readable"},
+        {"\"keys\": 18", "\"key\": 18", "the list of collections is not readable"},
+        {"\"logical\": \"0", "\"logical\": \"", "the list of collections is not readable"},
         {"\"files\": [", "\"files\": {}, \"more\": [", "the list of files is not readable"},
         {"\"kind\": \"pages\"", "\"kind\": \"page\"", "file 5 of the list is not readable"},
         {"fedcba9876543210", "FEDCBA9876543210", "file 1 of the list is not readable"},
