@@ -6,7 +6,7 @@
  *   manifest.json            names, sizes, rows, keys and hashes of every other file; written last
  *   pages.xxh3               XXH3-64 of every 4096-byte page of every partition and listing file
  *   definition.yaml          the definition it was built by
- *   COLLECTION/0001.db ...   partitions: contiguous key ranges in ascending order
+ *   COLLECTION/0001.db ...   partitions: contiguous key ranges, ascending as in the manifest
  *   COLLECTION/NAME.listing.db
  *
  * A partition is an SQLite database (page size 4096, application_id, user_version):
@@ -29,9 +29,9 @@
  *        1    1 vectors: number of column vectors that follow
  *        2    2 rows in this blob (at most CHUNK_ROWS; BLOB_LARGE: 0)
  *        4    4 narrow: bytes from the start of the blob to the end of its narrow part
- *        8    8 content hash: XXH3-64 of the blob from offset 16 before compression, with bytes 0 to 7
- *               (not compressed) as its seed, because vectors of equal values do not say how many
- *               there are; BLOB_LARGE: of the hashes of its chunks and then of its permutation
+ *        8    8 content hash: XXH3-64 of the blob from offset 16 before compression, seeded with bytes
+ *               0 to 7 (not compressed), because vectors of equal values do not say how many there
+ *               are; BLOB_LARGE: of the hashes of its chunks and then of its permutation
  *               blocks. The same in every build that holds the same rows for the key
  *
  * BLOB_ROWS (in groups or chunks): the vectors, one after another, in the order of the definition's
@@ -59,6 +59,9 @@
  *   F4  the vectors fill both parts exactly; no bytes are left over.
  *   F5  text vectors hold JSON string content: valid UTF-8, escaped, without its quotes; fields with
  *       nested rows hold a finished JSON value; listing and keys tables hold keys as they are.
+ *
+ * A file that a delta build has changed (store.h) may have unused pages, gaps between ids, and rows
+ * whose numbers do not follow their names; see docs/format.md.
  */
 #ifndef VITRINE_REPLICA_FORMAT_H
 #define VITRINE_REPLICA_FORMAT_H
