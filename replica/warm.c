@@ -9,26 +9,23 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/pace.h"
 #include "base/progress.h"
 
 struct warming {
     char *bytes; /* WARM_STEP of them, read and dropped */
-    uint64_t bytes_per_second;
-    int64_t started_ms;
+    struct pace pace;
     struct warmed done;
 };
 
 /* Sleeps until what was read so far is within the budget. */
-static void keep_budget(const struct warming *warming)
+static void keep_budget(struct warming *warming, uint64_t bytes)
 {
-    double due_ms = (double)warming->done.read_bytes * 1000 / (double)warming->bytes_per_second;
-    int64_t wait_ms = (int64_t)due_ms - (monotonic_ms() - warming->started_ms);
+    int64_t wait_ms = pace_wait_ms(&warming->pace, bytes, monotonic_ms());
+    struct timespec wait = {.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000};
 
-    if (wait_ms > 0) {
-        struct timespec wait = {.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000};
-
-        nanosleep(&wait, NULL);
-    }
+    warming->done.read_bytes += bytes;
+    nanosleep(&wait, NULL);
 }
 
 /* The step at OFFSET; *GOT is 0 at the end of the file. */
@@ -45,8 +42,7 @@ static enum err warm_step(struct warming *warming, int fd, const char *path, off
         if (n < 0) {
             return err_sys(msg, errno, "read %s", path);
         }
-        warming->done.read_bytes += (uint64_t)n;
-        keep_budget(warming);
+        keep_budget(warming, (uint64_t)n);
     }
     *got = (size_t)n;
     return ERR_NONE;
@@ -76,11 +72,11 @@ static enum err warm_file(struct warming *warming, const char *path, struct errm
 enum err warm_release(const struct release *release, uint64_t bytes_per_second, struct warmed *out,
                       struct errmsg *msg)
 {
-    struct warming warming = {.bytes = memory_alloc(WARM_STEP),
-                              .bytes_per_second = bytes_per_second,
-                              .started_ms = monotonic_ms()};
+    struct warming warming = {.bytes = memory_alloc(WARM_STEP)};
+    int64_t started_ms = monotonic_ms();
     enum err rc = ERR_NONE;
 
+    pace_begin(&warming.pace, bytes_per_second, started_ms);
     for (unsigned i = 0; rc == ERR_NONE && i < release->manifest->file_count; i++) {
         char *path = path_join(release->dir, "%.*s", SLICE_ARG(release->manifest->files[i].path));
 
@@ -89,7 +85,7 @@ enum err warm_release(const struct release *release, uint64_t bytes_per_second, 
     }
     free(warming.bytes);
     if (rc == ERR_NONE) {
-        warming.done.elapsed_ms = monotonic_ms() - warming.started_ms;
+        warming.done.elapsed_ms = monotonic_ms() - started_ms;
         *out = warming.done;
     }
     return rc;
