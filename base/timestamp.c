@@ -1,5 +1,7 @@
 #include "base/timestamp.h"
 
+#include <time.h>
+
 #include "base/number.h"
 
 enum { MS_A_DAY = 86400000, DAYS_AN_ERA = 146097, DAYS_TO_1970 = 719468 };
@@ -205,4 +207,12 @@ void timestamp_write(char *p, int64_t ms)
     put_pair(p + 17, rest / 1000 % 60);
     put_pair(p + 20, rest % 1000 / 10);
     p[22] = (char)('0' + rest % 10);
+}
+
+int64_t timestamp_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }

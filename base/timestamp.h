@@ -25,6 +25,9 @@ bool timestamp_parse(struct slice text, int64_t *ms);
 /* Writes TIMESTAMP_TEXT_LEN bytes, no NUL. MS lies within TIMESTAMP_MIN..TIMESTAMP_MAX. */
 void timestamp_write(char *p, int64_t ms);
 
+/* The time of day, in milliseconds since 1970. */
+int64_t timestamp_now_ms(void);
+
 /* Days since 1970-01-01 of a civil date; MONTH 1..12, DAY 1..31. */
 int64_t days_from_civil(int64_t year, unsigned month, unsigned day);
 
