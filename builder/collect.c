@@ -251,7 +251,7 @@ static enum err check_count(const struct collecting *state, struct errmsg *msg)
                    "%.*s: %" PRIu64 " rows where %" PRIu64
                    " were counted; the SELECT must give the same rows each time it runs, and the "
                    "source must compare keys as it sorts them: give the key column one type",
-                   SLICE_ARG(state->collection->name), found, state->range->row_count);
+                   SLICE_ARG(state->what->collection->name), found, state->range->row_count);
 }
 
 static enum err collect_rows(struct collecting *state, struct source *source, struct errmsg *msg)

@@ -19,5 +19,6 @@ extern const struct command command_rollback;
 extern const struct command command_pin;
 extern const struct command command_unpin;
 extern const struct command command_diff;
+extern const struct command command_repair;
 
 #endif

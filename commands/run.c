@@ -43,6 +43,8 @@ static const struct option options[] = {
                    "how much sample data is generated"),
     OPTION_TEXT("listen", "HOST:PORT", "127.0.0.1:8080", struct run_options, listen,
                 "where requests are answered"),
+    OPTION_TEXT("admin", "HOST:PORT", NULL, struct run_options, admin,
+                "where /healthz, /readyz and /metrics are answered; by default nowhere"),
     OPTION_DURATION("every", "TIME", "2s", struct run_options, every_ms,
                     "how often the source is asked for changes"),
     OPTION_INTEGER("threads", "N", NULL, 1, 256, struct run_options, threads,
@@ -147,6 +149,9 @@ static enum err serve(const struct run_options *o, const struct definition *defi
     child_init(&service, "serve");
     child_add(&service, "--root", o->root);
     child_add(&service, "--listen", o->listen);
+    if (o->admin != NULL) {
+        child_add(&service, "--admin", o->admin);
+    }
     if (o->threads > 0) {
         child_add(&service, "--threads", threads);
     }

@@ -15,6 +15,7 @@ struct run_options {
     const char *data;
     int64_t scale;
     const char *listen;
+    const char *admin; /* NULL: nowhere */
     int64_t every_ms;
     int64_t threads; /* 0: what serve takes by itself */
     const char *accept;

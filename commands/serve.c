@@ -11,6 +11,10 @@ struct serve_options {
     int64_t threads; /* 0: one a core */
     int64_t connections;
     bool no_verify;
+    const char *admin;
+    int64_t scrub;
+    int64_t scrub_every_ms;
+    const char *repair_from;
 };
 
 static const struct option options[] = {
@@ -24,6 +28,15 @@ static const struct option options[] = {
                    "open connections at a time; more are closed at once"),
     OPTION_FLAG("no-verify", struct serve_options, no_verify,
                 "serve a release without reading all of it first"),
+    OPTION_TEXT("admin", "HOST:PORT", NULL, struct serve_options, admin,
+                "where /healthz, /readyz and /metrics are answered; by default nowhere"),
+    OPTION_SIZE("scrub", "RATE", "10M", struct serve_options, scrub,
+                "bytes a second that are read again in the background to find damage; 0 does "
+                "without"),
+    OPTION_DURATION("scrub-every", "TIME", "1h", struct serve_options, scrub_every_ms,
+                    "from one reading of all files to the next"),
+    OPTION_TEXT("repair-from", "DIR", NULL, struct serve_options, repair_from,
+                "a root to copy the file from when one is found damaged"),
     OPTION_END,
 };
 
@@ -35,6 +48,7 @@ static int run(const struct command *command, int argc, char **argv)
     enum err rc;
     bool done;
     int code = options_begin(command, argc, argv, &o, &arguments, &done);
+    struct repair_source repair = {.fetch = repair_from_root, .context = (char *)o.repair_from};
 
     if (done) {
         return code;
@@ -46,6 +60,10 @@ static int run(const struct command *command, int argc, char **argv)
             .threads = (unsigned)o.threads,
             .connections = (unsigned)o.connections,
             .verify = !o.no_verify,
+            .admin = o.admin,
+            .scrub_bytes_per_second = (uint64_t)o.scrub,
+            .scrub_every_ms = o.scrub_every_ms,
+            .repair = o.repair_from != NULL ? &repair : NULL,
         },
         &msg);
     return options_end(command, rc, &msg);

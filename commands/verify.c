@@ -3,13 +3,16 @@
 #include "commands/commands.h"
 #include "commands/failures.h"
 #include "commands/which_release.h"
+#include "commands/walk.h"
 #include "replica/logical.h"
+#include "replica/reader.h"
 #include "service/rehearse.h"
 
 struct verify_arguments {
     const char *root;
     const char *release;
     bool requests;
+    int64_t rate;
 };
 
 static const struct option options[] = {
@@ -17,6 +20,8 @@ static const struct option options[] = {
                     "the folder with releases/ and current"),
     OPTION_TEXT("release", "N", NULL, struct verify_arguments, release,
                 "which release; by default the current one"),
+    OPTION_SIZE("rate", "RATE", NULL, struct verify_arguments, rate,
+                "at leisure: read so many bytes a second, and list every damaged page"),
     OPTION_FLAG("requests", struct verify_arguments, requests,
                 "also answer the golden requests of its definition and compare"),
     OPTION_END,
@@ -44,6 +49,21 @@ static enum err check_requests(const struct release *release, struct errmsg *msg
     return rc;
 }
 
+/* Reads RELEASE at RATE; every damaged page is printed. */
+static enum err verify_at_leisure(const struct release *release, uint64_t rate, struct errmsg *msg)
+{
+    struct walk_found found;
+    enum err rc = walk_release(release->dir, release->manifest, "verify", rate, NULL, &found, msg);
+
+    if (rc == ERR_NONE && found.damage_count > 0) {
+        rc = err_set(msg, ERR_CORRUPT,
+                     "%s: %u damaged; vitrine repair replaces damaged files by those of another "
+                     "root",
+                     release->dir, found.damage_count);
+    }
+    return rc;
+}
+
 static int run(const struct command *command, int argc, char **argv)
 {
     struct verify_arguments given;
@@ -58,7 +78,10 @@ static int run(const struct command *command, int argc, char **argv)
     if (done) {
         return code;
     }
-    rc = which_release(given.root, given.release, true, &release, &msg);
+    rc = which_release(given.root, given.release, given.rate == 0, &release, &msg);
+    if (rc == ERR_NONE && given.rate > 0) {
+        rc = verify_at_leisure(release, (uint64_t)given.rate, &msg);
+    }
     if (rc == ERR_NONE) {
         rc = reader_open(release, &reader, &msg);
     }
@@ -78,7 +101,7 @@ static int run(const struct command *command, int argc, char **argv)
 
 const struct command command_verify = {
     .name = "verify",
-    .usage = "--root DIR [--release N] [--requests]",
+    .usage = "--root DIR [--release N] [--rate RATE] [--requests]",
     .about = "checks every page of a release, and what it holds, against its hashes",
     .options = options,
     .run = run,

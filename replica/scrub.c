@@ -14,7 +14,8 @@
 #include "base/file.h"
 
 struct scrub {
-    struct release *release;
+    const char *dir;
+    const struct manifest *manifest;
     unsigned order_at;    /* files that were begun; the page hashes are the first */
     unsigned pages_index; /* of pages.xxh3 in the manifest; file_count when there is none */
     bool has_pages;       /* it is sound */
@@ -60,12 +61,12 @@ static char *aligned_bytes(void)
     return bytes;
 }
 
-struct scrub *scrub_open(struct release *release)
+struct scrub *scrub_open(const char *dir, const struct manifest *manifest)
 {
     struct scrub *scrub = memory_calloc(1, sizeof *scrub);
-    const struct manifest *manifest = release->manifest;
 
-    scrub->release = release_hold(release);
+    scrub->dir = dir;
+    scrub->manifest = manifest;
     scrub->pages_fd = -1;
     scrub->disk_fd = -1;
     scrub->memory_fd = -1;
@@ -104,7 +105,6 @@ void scrub_close(struct scrub *scrub)
     XXH3_freeState(scrub->whole);
     free(scrub->disk);
     free(scrub->memory);
-    release_drop(scrub->release);
     free(scrub);
 }
 
@@ -118,7 +118,7 @@ static void add_damage(struct scrub_found *found, uint64_t page, enum scrub_faul
 /* The file after the last one: pages.xxh3, then the others in the order of the manifest. */
 static const struct manifest_file *next_file(struct scrub *scrub)
 {
-    const struct manifest *manifest = scrub->release->manifest;
+    const struct manifest *manifest = scrub->manifest;
 
     while (scrub->order_at <= manifest->file_count) {
         unsigned at = scrub->order_at++;
@@ -161,7 +161,7 @@ static enum err open_file(struct scrub *scrub, const char *path, struct errmsg *
 static enum err begin_file(struct scrub *scrub, const struct manifest_file *file, bool *is_there,
                            struct errmsg *msg)
 {
-    char *path = path_join(scrub->release->dir, "%.*s", SLICE_ARG(file->path));
+    char *path = path_join(scrub->dir, "%.*s", SLICE_ARG(file->path));
     struct stat status;
     enum err rc = ERR_NONE;
 
@@ -291,9 +291,9 @@ static enum err read_hashes(const struct scrub *scrub, uint8_t *hashes, size_t s
     if (n == (ssize_t)size) {
         return ERR_NONE;
     }
-    return n < 0 ? err_sys(msg, errno, "read the page hashes of %s", scrub->release->dir)
-                 : err_set(msg, ERR_SYSTEM, "%s: pages.xxh3 is too short for %.*s",
-                           scrub->release->dir, SLICE_ARG(scrub->file->path));
+    return n < 0 ? err_sys(msg, errno, "read the page hashes of %s", scrub->dir)
+                 : err_set(msg, ERR_SYSTEM, "%s: pages.xxh3 is too short for %.*s", scrub->dir,
+                           SLICE_ARG(scrub->file->path));
 }
 
 static enum err check_pages(struct scrub *scrub, size_t size, struct scrub_found *found,

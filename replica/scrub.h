@@ -26,7 +26,7 @@
 
 #include "base/err.h"
 #include "replica/format.h"
-#include "replica/release.h"
+#include "replica/manifest.h"
 
 enum { SCRUB_STEP = 256 << 10, SCRUB_STEP_PAGES = SCRUB_STEP / FORMAT_PAGE_SIZE };
 
@@ -49,15 +49,15 @@ struct scrub_damage {
 /* What one step did. */
 struct scrub_found {
     bool is_done;                     /* every file was looked at */
-    const struct manifest_file *file; /* of the release; NULL when done */
+    const struct manifest_file *file; /* of the manifest; NULL when done */
     uint64_t read_bytes;              /* from the disk */
     uint64_t page_count;              /* compared */
     unsigned damage_count;
     struct scrub_damage damages[SCRUB_STEP_PAGES];
 };
 
-/* Takes a reference of its own to RELEASE. */
-struct scrub *scrub_open(struct release *release);
+/* The release in DIR that MANIFEST describes; both must outlive the scrub. */
+struct scrub *scrub_open(const char *dir, const struct manifest *manifest);
 void scrub_close(struct scrub *scrub); /* accepts NULL */
 
 /*

@@ -196,7 +196,7 @@ static bool on_request(void *context, struct request *request)
         request->keep_alive = false;
     }
     connection->has_answered = true;
-    answer_request(&loop->answerer, request, &loop->out);
+    loop->answers.request(loop->answers.context, request, &loop->out);
     return loop->out.len + waiting(connection) <= CONNECTION_WAITING_MAX;
 }
 
@@ -254,7 +254,7 @@ static void feed(struct connection *connection, struct slice bytes)
     enum feed_result result = http_feed(&connection->http, bytes, &taken);
 
     if (result == FEED_REFUSED) {
-        answer_refusal(&loop->answerer, connection->http.status, &loop->out);
+        loop->answers.refusal(loop->answers.context, connection->http.status, &loop->out);
     }
     if (result == FEED_PAUSED) {
         block(connection);

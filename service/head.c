@@ -7,6 +7,7 @@ enum { COMMON_SIZE_MAX = 512, DIGITS_MAX = 10, FIRST_DIGITS = 4 };
 static const char head_start[] = "HTTP/1.1 ";
 static const char json_type[] = "Content-Type: application/json; charset=utf-8\r\n";
 static const char text_type[] = "Content-Type: text/plain; charset=utf-8\r\n";
+static const char metrics_type[] = "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n";
 static const char content_length[] = "Content-Length: ";
 static const char head_stop[] = "\r\n\r\n";
 
@@ -47,9 +48,11 @@ static void update_common(struct head_writer *writer)
     gmtime_r(&now.tv_sec, &utc);
     strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &utc);
     buffer_clear(&writer->common);
-    buffer_printf(&writer->common,
-                  "Access-Control-Allow-Origin: *\r\nVitrine-Release: %s\r\nDate: %s\r\n",
-                  writer->release_name, date);
+    if (!writer->is_private) {
+        buffer_printf(&writer->common, "Access-Control-Allow-Origin: *\r\nVitrine-Release: %s\r\n",
+                      writer->release_name);
+    }
+    buffer_printf(&writer->common, "Date: %s\r\n", date);
 }
 
 static const char *status_text(unsigned status)
@@ -83,10 +86,26 @@ static const char *status_text(unsigned status)
     return NULL;
 }
 
-static void append_status(unsigned status, struct buffer *out)
+/* A plain addition: there is one writer, and readers want no more than some recent value. */
+static void count(struct head_writer *writer, int64_t change)
+{
+    atomic_uint_fast64_t *at = &writer->counts[writer->class];
+    uint64_t value = atomic_load_explicit(at, memory_order_relaxed);
+
+    atomic_store_explicit(at, value + (uint64_t)change, memory_order_relaxed);
+}
+
+uint64_t head_count(const struct head_writer *writer, unsigned class)
+{
+    return atomic_load_explicit(&writer->counts[class], memory_order_relaxed);
+}
+
+static void append_status(struct head_writer *writer, unsigned status, struct buffer *out)
 {
     const char *text = status_text(status);
 
+    writer->class = status / 100 < STATUS_CLASSES ? status / 100 : 0;
+    count(writer, 1);
     APPEND(out, head_start);
     if (text != NULL) {
         buffer_append_str(out, text);
@@ -112,7 +131,7 @@ static void append_lines(struct head_writer *writer, const struct head *head, st
 
 void head_alone(struct head_writer *writer, const struct head *head, struct buffer *out)
 {
-    append_status(head->status, out);
+    append_status(writer, head->status, out);
     append_lines(writer, head, out);
     APPEND(out, "\r\n");
 }
@@ -122,9 +141,11 @@ void head_begin(struct head_writer *writer, const struct head *head, struct buff
     static const char zeros[DIGITS_MAX] = {'0', '0', '0', '0', '0', '0', '0', '0', '0', '0'};
 
     writer->start = out->len;
-    append_status(head->status, out);
+    append_status(writer, head->status, out);
     if (head->type == BODY_JSON) {
         APPEND(out, json_type);
+    } else if (head->type == BODY_METRICS) {
+        APPEND(out, metrics_type);
     } else {
         APPEND(out, text_type);
     }
@@ -167,8 +188,9 @@ void head_end(struct head_writer *writer, bool keep_body, struct buffer *out)
     memcpy(at + writer->digits, head_stop, sizeof head_stop - 1);
 }
 
-void head_undo(const struct head_writer *writer, struct buffer *out)
+void head_undo(struct head_writer *writer, struct buffer *out)
 {
+    count(writer, -1);
     out->len = writer->start;
     out->overflowed = false;
 }

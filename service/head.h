@@ -4,17 +4,21 @@
  * Good for: writing a head before its body is known, because a body is rendered where it is sent
  * from. The head is written with as many digits of Content-Length as the last body needed; when the
  * body turns out to need another number of digits, it is moved by the difference.
- * Thread-safety: none; one owner.
+ * Thread-safety: one owner; head_count may be called from any thread.
  */
 #ifndef VITRINE_SERVICE_HEAD_H
 #define VITRINE_SERVICE_HEAD_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <time.h>
 
 #include "base/buffer.h"
 
-enum body_type { BODY_JSON, BODY_TEXT };
+enum body_type { BODY_JSON, BODY_TEXT, BODY_METRICS };
+
+enum { STATUS_CLASSES = 6 }; /* by the first digit of a status */
 
 /* What differs from head to head. */
 struct head {
@@ -26,12 +30,16 @@ struct head {
 };
 
 struct head_writer {
+    bool is_private; /* no CORS and no release: an answer that is no web page's business */
     char release_name[24];
     struct buffer common; /* the header lines that all answers of one second share */
     time_t common_time;
     unsigned digits; /* of the last Content-Length */
     size_t start;    /* where the current head begins in the output */
     size_t body;     /* where its body begins */
+    unsigned class;  /* of its status */
+    /* Heads written, by class. Added to by the owner only, read by any thread. */
+    atomic_uint_fast64_t counts[STATUS_CLASSES];
 };
 
 void head_writer_init(struct head_writer *writer);
@@ -46,8 +54,11 @@ void head_begin(struct head_writer *writer, const struct head *head, struct buff
 /* Sets the length of the body; then drops it, unless KEEP_BODY, for HEAD requests. */
 void head_end(struct head_writer *writer, bool keep_body, struct buffer *out);
 
+/* How many heads of a class were written and not taken back. */
+uint64_t head_count(const struct head_writer *writer, unsigned class);
+
 /* Takes back what was appended since head_begin. */
-void head_undo(const struct head_writer *writer, struct buffer *out);
+void head_undo(struct head_writer *writer, struct buffer *out);
 
 /* Appends a head that has neither body nor length: 204. */
 void head_alone(struct head_writer *writer, const struct head *head, struct buffer *out);

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "service/connection.h"
+#include "service/metrics.h"
 
 enum {
     LISTEN_BACKLOG = 4096,
@@ -157,18 +158,51 @@ static enum err init_handles(struct loop *loop, int listen_fd, struct errmsg *ms
     return ERR_NONE;
 }
 
-enum err loop_open(int listen_fd, unsigned connection_max, struct plan *plan, struct loop **out,
-                   struct errmsg *msg)
+static void answer_from_plan(void *context, const struct request *request, struct buffer *out)
+{
+    answer_request(context, request, out);
+}
+
+static void refuse_from_plan(void *context, unsigned status, struct buffer *out)
+{
+    answer_refusal(context, status, out);
+}
+
+static struct loop *loop_make(unsigned connection_max)
 {
     struct loop *loop = memory_calloc(1, sizeof *loop);
-    enum err rc;
 
     loop->connection_max = connection_max;
+    atomic_init(&loop->connection_count, 0);
     atomic_init(&loop->offered, NULL);
     atomic_init(&loop->stop_asked, false);
     buffer_init(&loop->out, OUTPUT_MAX);
     answerer_init(&loop->answerer);
-    rc = answerer_serve(&loop->answerer, plan_hold(plan), msg);
+    return loop;
+}
+
+enum err loop_open_with(int listen_fd, unsigned connection_max, const struct loop_answers *answers,
+                        struct loop **out, struct errmsg *msg)
+{
+    struct loop *loop = loop_make(connection_max);
+    enum err rc = init_handles(loop, listen_fd, msg);
+
+    if (rc != ERR_NONE) {
+        answerer_free(&loop->answerer);
+        free(loop);
+        return rc;
+    }
+    loop->answers = *answers;
+    *out = loop;
+    return ERR_NONE;
+}
+
+enum err loop_open(int listen_fd, unsigned connection_max, struct plan *plan, struct loop **out,
+                   struct errmsg *msg)
+{
+    struct loop *loop = loop_make(connection_max);
+    enum err rc = answerer_serve(&loop->answerer, plan_hold(plan), msg);
+
     if (rc != ERR_NONE) {
         close(listen_fd);
     } else {
@@ -179,6 +213,8 @@ enum err loop_open(int listen_fd, unsigned connection_max, struct plan *plan, st
         free(loop);
         return rc;
     }
+    loop->answers = (struct loop_answers){
+        .request = answer_from_plan, .refusal = refuse_from_plan, .context = &loop->answerer};
     *out = loop;
     return ERR_NONE;
 }
@@ -212,6 +248,14 @@ void loop_stop(struct loop *loop)
 {
     atomic_store(&loop->stop_asked, true);
     uv_async_send(&loop->wake);
+}
+
+void loop_add_traffic(const struct loop *loop, struct traffic *traffic)
+{
+    traffic->connections += atomic_load_explicit(&loop->connection_count, memory_order_relaxed);
+    for (unsigned class = 0; class < STATUS_CLASSES; class ++) {
+        traffic->answers[class] += head_count(&loop->answerer.heads, class);
+    }
 }
 
 void loop_join(struct loop *loop)

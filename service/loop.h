@@ -4,7 +4,7 @@
  *
  * Lifetime: loop_open, loop_start, loop_stop, loop_join; loop_close ends it, whichever of these
  * were called.
- * Thread-safety: loop_offer and loop_stop may be called from any thread between loop_open and
+ * Thread-safety: loop_offer, loop_stop and loop_add_traffic may be called from any thread between loop_open and
  * loop_close; the other functions of the owner by the owner; loop_add, loop_remove and
  * loop_reset_output by the loop's own thread.
  */
@@ -30,6 +30,15 @@ enum {
 };
 
 struct connection;
+struct traffic;
+
+/* Who answers the requests of a loop, each at once and on its thread, by appending to OUT. */
+struct loop_answers {
+    void (*request)(void *context, const struct request *request, struct buffer *out);
+    /* One that could not be read; the connection ends after it. */
+    void (*refusal)(void *context, unsigned status, struct buffer *out);
+    void *context;
+};
 
 struct loop {
     uv_loop_t uv;
@@ -39,10 +48,11 @@ struct loop {
     uv_thread_t thread;
     bool has_thread;
     bool is_closed;
-    struct answerer answerer;
+    struct loop_answers answers;
+    struct answerer answerer;       /* of a loop that serves a plan: its context */
     struct buffer out;              /* the answers to what was read last */
     struct connection *connections; /* all of them, the newest first */
-    unsigned connection_count;
+    atomic_uint connection_count;
     unsigned connection_max;
     unsigned refused_count; /* connections that were one too many, since the last tick */
     bool is_stopping;
@@ -59,6 +69,11 @@ struct loop {
 MUST_CHECK enum err loop_open(int listen_fd, unsigned connection_max, struct plan *plan,
                               struct loop **out, struct errmsg *msg);
 
+/* The same for one that serves no plan, but has ANSWERS. */
+MUST_CHECK enum err loop_open_with(int listen_fd, unsigned connection_max,
+                                   const struct loop_answers *answers, struct loop **out,
+                                   struct errmsg *msg);
+
 /* Starts the thread. */
 MUST_CHECK enum err loop_start(struct loop *loop, struct errmsg *msg);
 
@@ -70,6 +85,9 @@ void loop_stop(struct loop *loop);
 
 /* Waits for the thread to end. */
 void loop_join(struct loop *loop);
+
+/* Adds what it did to TRAFFIC (metrics.h), which is of all loops together. */
+void loop_add_traffic(const struct loop *loop, struct traffic *traffic);
 
 void loop_close(struct loop *loop); /* accepts NULL */
 

@@ -11,9 +11,13 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "base/timestamp.h"
 #include "replica/root.h"
+#include "service/admin.h"
 #include "service/listener.h"
 #include "service/loop.h"
+#include "service/scrubber.h"
+#include "service/status.h"
 #include "service/swap.h"
 
 enum { SIGNALS = 3 };
@@ -23,13 +27,19 @@ struct server {
     uv_loop_t control; /* signals and the swap */
     uv_signal_t signals[SIGNALS];
     struct swap swap;
+    struct status status;
+    struct scrubber scrubber;
+    uv_async_t mended; /* the scrubber's word that files were replaced */
+    char *served;      /* the folder of the release that is served */
+    struct admin *admin;
     char address[ADDRESS_TEXT_MAX];
     int listen_fds[SERVER_THREADS_MAX]; /* -1: taken by its loop, or closed */
     unsigned thread_count;
     struct loop *loops[SERVER_THREADS_MAX];
     unsigned loop_count;
     bool is_stopping;
-    bool is_opening; /* a release was being opened when the stop began */
+    bool is_opening;   /* a release was being opened when the stop began */
+    bool is_repairing; /* a file was being repaired then */
 };
 
 /* ---- the end ---- */
@@ -41,8 +51,12 @@ static void begin_stop(struct server *server)
     }
     server->is_stopping = true;
     server->is_opening = swap_stop(&server->swap);
+    server->is_repairing = !scrubber_stop(&server->scrubber);
     for (unsigned i = 0; i < SIGNALS; i++) {
         uv_close((uv_handle_t *)&server->signals[i], NULL);
+    }
+    if (!server->is_repairing) { /* otherwise its thread may use it, until the process ends */
+        uv_close((uv_handle_t *)&server->mended, NULL);
     }
 }
 
@@ -52,6 +66,7 @@ static void on_signal(uv_signal_t *handle, int number)
 
     if (number == SIGHUP) {
         log_info("reload", "signal=%d", number);
+        scrubber_hurry(&server->scrubber);
         swap_reload(&server->swap);
         return;
     }
@@ -60,8 +75,10 @@ static void on_signal(uv_signal_t *handle, int number)
     uv_stop(handle->loop);
 }
 
+/* The admin tells of the loops until they have ended. */
 static void stop_loops(struct server *server)
 {
+    admin_stop(server->admin);
     for (unsigned i = 0; i < server->loop_count; i++) {
         if (server->loops[i]->has_thread) {
             loop_stop(server->loops[i]);
@@ -69,6 +86,10 @@ static void stop_loops(struct server *server)
     }
     for (unsigned i = 0; i < server->loop_count; i++) {
         loop_join(server->loops[i]);
+    }
+    admin_close(server->admin);
+    server->admin = NULL;
+    for (unsigned i = 0; i < server->loop_count; i++) {
         loop_close(server->loops[i]);
     }
     server->loop_count = 0;
@@ -76,14 +97,46 @@ static void stop_loops(struct server *server)
 
 /* ---- the start ---- */
 
+/* PLAN is served from now on, by the loops that there are. */
+static void note_plan(struct server *server, struct plan *plan)
+{
+    free(server->served);
+    server->served = memory_copy_str(plan->release->dir);
+    status_serve(&server->status, plan);
+    scrubber_serve(&server->scrubber, plan);
+}
+
 static void on_plan(void *context, struct plan *plan)
 {
     struct server *server = context;
 
+    note_plan(server, plan);
     for (unsigned i = 0; i < server->loop_count; i++) {
         loop_offer(server->loops[i], plan_hold(plan));
     }
     plan_drop(plan);
+}
+
+static void on_refused(void *context)
+{
+    struct server *server = context;
+
+    status_refused(&server->status);
+}
+
+/* On the scrubber's thread, which ends before this handle is closed. */
+static void on_mended(void *context)
+{
+    struct server *server = context;
+
+    uv_async_send(&server->mended);
+}
+
+static void on_mended_wake(uv_async_t *wake)
+{
+    struct server *server = wake->data;
+
+    swap_reopen(&server->swap, server->served);
 }
 
 /* A connection is a file descriptor; the soft limit is often 1024. */
@@ -127,6 +180,11 @@ static enum err start_control(struct server *server, const char *dir, struct err
         server->signals[i].data = server;
         uv_signal_start(&server->signals[i], on_signal, numbers[i]);
     }
+    server->mended.data = server;
+    result = uv_async_init(&server->control, &server->mended, on_mended_wake);
+    if (result != 0) {
+        return err_set(msg, ERR_SYSTEM, "start an event loop: %s", uv_strerror(result));
+    }
     return swap_start(&server->swap, &server->control, dir, msg);
 }
 
@@ -159,6 +217,34 @@ static enum err start_loops(struct server *server, struct plan *plan, struct err
     for (unsigned i = 0; i < server->loop_count && rc == ERR_NONE; i++) {
         rc = loop_start(server->loops[i], msg);
     }
+    if (rc == ERR_NONE && server->admin != NULL) {
+        admin_set_loops(server->admin, server->loops, server->loop_count);
+    }
+    return rc;
+}
+
+static enum err start_scrubber(struct server *server, struct errmsg *msg)
+{
+    return server->options->scrub_bytes_per_second == 0 ? ERR_NONE
+                                                        : scrubber_start(&server->scrubber, msg);
+}
+
+static enum err start_admin(struct server *server, struct errmsg *msg)
+{
+    char address[ADDRESS_TEXT_MAX];
+    int fd = -1;
+    enum err rc;
+
+    if (server->options->admin == NULL) {
+        return ERR_NONE;
+    }
+    rc = listeners_open(server->options->admin, 1, &fd, address, msg);
+    if (rc == ERR_NONE) {
+        rc = admin_open(fd, &server->status, &server->admin, msg);
+    }
+    if (rc == ERR_NONE) {
+        log_info("admin_listening", "address=%s", address);
+    }
     return rc;
 }
 
@@ -180,13 +266,14 @@ static enum err open_first(const struct server_options *options, char **dir, str
 }
 
 /*
- * Verifying a large release may take minutes and cannot be interrupted. It only reads, so nothing
- * is lost when the process ends in the middle of it, instead of waiting for it.
+ * Verifying a large release, or fetching a file, may take minutes and cannot be interrupted. The one
+ * only reads and the other may be killed at any moment, so nothing is lost when the process ends in
+ * the middle of it, instead of waiting for it.
  */
 static void end_control(struct server *server)
 {
-    if (server->is_opening) {
-        log_info("stopped", "opening=abandoned");
+    if (server->is_opening || server->is_repairing) {
+        log_info("stopped", "%s=abandoned", server->is_opening ? "opening" : "repair");
         _exit(0);
     }
     uv_run(&server->control, UV_RUN_DEFAULT);
@@ -203,8 +290,12 @@ static enum err serve(struct server *server, const char *dir, struct plan *plan,
         plan_drop(plan);
         return rc;
     }
-    rc = start_loops(server, plan, msg);
+    rc = start_scrubber(server, msg);
     if (rc == ERR_NONE) {
+        rc = start_loops(server, plan, msg);
+    }
+    if (rc == ERR_NONE) {
+        note_plan(server, plan);
         log_info("listening", "address=%s threads=%u release=%s", server->address,
                  server->thread_count, plan->release_name);
     }
@@ -227,14 +318,39 @@ static struct server *server_make(const struct server_options *options)
 
     server->options = options;
     server->thread_count = thread_count(options);
+    for (unsigned i = 0; i < server->thread_count; i++) {
+        server->listen_fds[i] = -1;
+    }
     server->swap.root = options->root;
     server->swap.verify = options->verify;
     server->swap.on_plan = on_plan;
+    server->swap.on_refused = on_refused;
     server->swap.context = server;
+    server->scrubber.bytes_per_second = options->scrub_bytes_per_second;
+    server->scrubber.every_ms = options->scrub_every_ms;
+    server->scrubber.repair = options->repair;
+    server->scrubber.status = &server->status;
+    server->scrubber.on_mended = on_mended;
+    server->scrubber.context = server;
+    status_init(&server->status, timestamp_now_ms());
     return server;
 }
 
-/* The address is had first: a mistake in it is told before a large release is verified. */
+static void server_free(struct server *server)
+{
+    admin_close(server->admin);
+    for (unsigned i = 0; i < server->thread_count; i++) {
+        if (server->listen_fds[i] >= 0) {
+            close(server->listen_fds[i]);
+        }
+    }
+    scrubber_free(&server->scrubber);
+    status_free(&server->status);
+    free(server->served);
+    free(server);
+}
+
+/* The addresses are had first: a mistake in them is told before a large release is verified. */
 enum err server_run(const struct server_options *options, struct errmsg *msg)
 {
     struct server *server = server_make(options);
@@ -246,20 +362,16 @@ enum err server_run(const struct server_options *options, struct errmsg *msg)
     raise_file_limit();
     rc = listeners_open(options->listen, server->thread_count, server->listen_fds, server->address,
                         msg);
-    if (rc != ERR_NONE) {
-        goto out;
+    if (rc == ERR_NONE) {
+        rc = start_admin(server, msg);
     }
-    rc = open_first(options, &dir, &plan, msg);
+    if (rc == ERR_NONE) {
+        rc = open_first(options, &dir, &plan, msg);
+    }
     if (rc == ERR_NONE) {
         rc = serve(server, dir, plan, msg);
     }
-    for (unsigned i = 0; i < server->thread_count; i++) {
-        if (server->listen_fds[i] >= 0) {
-            close(server->listen_fds[i]);
-        }
-    }
-out:
-    free(server);
+    server_free(server);
     free(dir);
     return rc;
 }

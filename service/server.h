@@ -2,14 +2,17 @@
  * The service: loops that answer requests from the release that a root leads to.
  *
  * The calling thread takes signals and watches the root; it answers no requests, so that opening a
- * release never delays one.
+ * release never delays one. Beside the loops that serve there are one for the admin listener (admin.h)
+ * and a thread that scrubs (scrubber.h).
  */
 #ifndef VITRINE_SERVICE_SERVER_H
 #define VITRINE_SERVICE_SERVER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
+#include "replica/repair.h"
 
 enum {
     SERVER_THREADS_MAX = 256,
@@ -18,10 +21,14 @@ enum {
 
 struct server_options {
     const char *root;
-    const char *listen;   /* "HOST:PORT", see listener.h */
-    unsigned threads;     /* 0: one a core */
-    unsigned connections; /* open at a time; 0: SERVER_CONNECTIONS_MAX */
-    bool verify;          /* every page of a release before it is served */
+    const char *listen;                 /* "HOST:PORT", see listener.h */
+    unsigned threads;                   /* 0: one a core */
+    unsigned connections;               /* open at a time; 0: SERVER_CONNECTIONS_MAX */
+    bool verify;                        /* every page of a release before it is served */
+    const char *admin;                  /* "HOST:PORT" of /healthz, /readyz and /metrics, or NULL */
+    uint64_t scrub_bytes_per_second;    /* read again in the background; 0: nothing */
+    int64_t scrub_every_ms;             /* from one pass to the next */
+    const struct repair_source *repair; /* where good files come from, or NULL */
 };
 
 /*

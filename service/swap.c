@@ -32,16 +32,17 @@ static void remember(const struct swap *swap)
 static void on_work(uv_work_t *work)
 {
     struct swap *swap = work->data;
+    bool is_reopening = swap->target != swap->seen;
     int64_t started_ms = monotonic_ms();
 
-    swap->rc = plan_open(swap->seen, swap->verify, &swap->plan, &swap->msg);
+    swap->rc = plan_open(swap->target, swap->verify, &swap->plan, &swap->msg);
     if (swap->rc == ERR_NONE) {
         log_info("release_opened", "release=%s verified=%s ms=%" PRId64, swap->plan->release_name,
                  swap->verify ? "yes" : "no", monotonic_ms() - started_ms);
-    } else if (strcmp(swap->said, swap->msg.text) != 0) {
-        log_error("release_refused", "dir=%s reason=\"%s\"", swap->seen, swap->msg.text);
+    } else if (is_reopening || strcmp(swap->said, swap->msg.text) != 0) {
+        log_error("release_refused", "dir=%s reason=\"%s\"", swap->target, swap->msg.text);
     }
-    if (strcmp(swap->said, swap->rc == ERR_NONE ? "" : swap->msg.text) != 0) {
+    if (!is_reopening && strcmp(swap->said, swap->rc == ERR_NONE ? "" : swap->msg.text) != 0) {
         remember(swap);
     }
 }
@@ -79,13 +80,23 @@ static void on_opened(uv_work_t *work, int status)
 {
     struct swap *swap = work->data;
 
+    bool is_reopening = swap->target != swap->seen;
+
     (void)status; /* the work is never cancelled */
     swap->is_opening = false;
-    if (swap->rc != ERR_NONE) {
-        note_failure(swap);
-    } else {
-        forget_failure(swap);
+    if (swap->rc == ERR_NONE) {
         swap->on_plan(swap->context, swap->plan);
+    } else {
+        swap->on_refused(swap->context);
+    }
+    if (is_reopening || swap->rc == ERR_NONE) {
+        free(swap->reopened);
+        swap->reopened = NULL;
+    }
+    if (!is_reopening && swap->rc == ERR_NONE) {
+        forget_failure(swap);
+    } else if (!is_reopening) {
+        note_failure(swap);
     }
     swap->is_asked = false;
     schedule(swap);
@@ -100,31 +111,37 @@ static void note_missing(struct swap *swap, const struct errmsg *msg)
     swap->is_missing = true;
 }
 
-static void look(struct swap *swap)
+/* Whether the link leads to something that is to be opened now. */
+static bool follows_link(struct swap *swap)
 {
     struct errmsg msg;
     char *dir;
 
+    if (root_current(swap->root, &dir, &msg) != ERR_NONE) {
+        note_missing(swap, &msg);
+        return false;
+    }
+    swap->is_missing = false;
+    if (strcmp(dir, swap->seen) == 0) {
+        free(dir);
+        return swap->has_failed && uv_now(swap->poll.loop) >= swap->retry_at_ms;
+    }
+    free(swap->seen);
+    swap->seen = dir;
+    forget_failure(swap);
+    return true;
+}
+
+static void look(struct swap *swap)
+{
     if (swap->is_opening || uv_is_closing((uv_handle_t *)&swap->poll)) {
         return;
     }
-    if (root_current(swap->root, &dir, &msg) != ERR_NONE) {
-        note_missing(swap, &msg);
-        return;
+    swap->target = follows_link(swap) ? swap->seen : swap->reopened;
+    if (swap->target != NULL) {
+        swap->is_opening = true;
+        uv_queue_work(swap->poll.loop, &swap->work, on_work, on_opened);
     }
-    swap->is_missing = false;
-    if (strcmp(dir, swap->seen) != 0) {
-        free(swap->seen);
-        swap->seen = dir;
-        forget_failure(swap);
-    } else {
-        free(dir);
-        if (!swap->has_failed || uv_now(swap->poll.loop) < swap->retry_at_ms) {
-            return;
-        }
-    }
-    swap->is_opening = true;
-    uv_queue_work(swap->poll.loop, &swap->work, on_work, on_opened);
 }
 
 static void on_poll(uv_timer_t *timer)
@@ -163,6 +180,15 @@ enum err swap_start(struct swap *swap, uv_loop_t *loop, const char *seen, struct
     return ERR_NONE;
 }
 
+void swap_reopen(struct swap *swap, const char *dir)
+{
+    if (!swap->is_opening || swap->target == swap->seen) {
+        free(swap->reopened);
+        swap->reopened = memory_copy_str(dir);
+    }
+    look(swap);
+}
+
 void swap_reload(struct swap *swap)
 {
     swap->is_asked = swap->is_opening;
@@ -183,5 +209,7 @@ void swap_free(struct swap *swap)
 {
     assert(!swap->is_opening);
     free(swap->seen);
+    free(swap->reopened);
     swap->seen = NULL;
+    swap->reopened = NULL;
 }

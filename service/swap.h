@@ -3,6 +3,7 @@
  *
  *   WATCHING --link changed, time to try again, swap_reload--> OPENING (a thread of the pool)
  *   OPENING --opened--> WATCHING
+ *   WATCHING --swap_reopen--> OPENING what is served already
  *   OPENING --failed--> WATCHING, and tries again after SWAP_RETRY_MS, twice that, ...
  *
  * The folder of the root is watched (inotify); the link is looked at every SWAP_POLL_MS besides. A
@@ -34,6 +35,7 @@ struct swap {
     bool verify;
     /* A release was opened; the callee gets the reference. */
     void (*on_plan)(void *context, struct plan *plan);
+    void (*on_refused)(void *context); /* or it could not be */
     void *context;
     uv_fs_event_t event;
     uv_timer_t poll;
@@ -45,6 +47,8 @@ struct swap {
     uint64_t retry_at_ms;             /* has_failed: on the clock of uv_now */
     bool is_opening;                  /* `work` is under way; it alone touches the members below */
     char *seen;                       /* the folder that was tried last, owned */
+    const char *target;               /* what is being opened: `seen` or `reopened` */
+    char *reopened;                   /* a folder to open again, owned, or NULL */
     bool has_failed;                  /* it could not be opened */
     char said[sizeof(struct errmsg)]; /* why, as it was logged last */
     struct plan *plan;
@@ -55,6 +59,12 @@ struct swap {
 /* SEEN is the folder that is served already; it is copied. ROOT must outlive the swap. */
 MUST_CHECK enum err swap_start(struct swap *swap, uv_loop_t *loop, const char *seen,
                                struct errmsg *msg);
+
+/*
+ * Opens the release in DIR again, which is served: files of it have been replaced. Dropped when another
+ * release is opened in the meantime. When it fails, what is served stays; that is logged.
+ */
+void swap_reopen(struct swap *swap, const char *dir);
 
 /* Looks at the link at once, and tries again what has failed. */
 void swap_reload(struct swap *swap);

@@ -196,7 +196,7 @@ class CommandLine(support.TestCase):
     def test_help_lists_every_command(self):
         text = support.vitrine("--help").stdout
         for name in ("generate", "import", "build", "serve", "run", "inspect", "verify",
-                     "releases", "diff", "activate", "rollback", "pin", "unpin"):
+                     "releases", "diff", "activate", "rollback", "pin", "unpin", "repair"):
             self.assertRegex(text, rf"(?m)^  {name} +\S")
             shown = support.vitrine("help", name).stdout
             self.assertTrue(shown.startswith(f"Usage: vitrine {name} "), shown)
@@ -204,7 +204,7 @@ class CommandLine(support.TestCase):
 
     def test_lines_of_help_fit_a_terminal(self):
         for name in ("generate", "import", "build", "serve", "run", "inspect", "verify",
-                     "releases", "diff", "activate", "rollback", "pin", "unpin"):
+                     "releases", "diff", "activate", "rollback", "pin", "unpin", "repair"):
             for line in support.vitrine(name, "--help").stdout.splitlines()[1:]:
                 self.assertLessEqual(len(line), 80, line)
 

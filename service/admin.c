@@ -1,0 +1,169 @@
+#include "service/admin.h"
+
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/timestamp.h"
+#include "service/metrics.h"
+#include "service/url.h"
+
+struct admin {
+    struct status *status;
+    struct loop *loop;
+    struct loop *const *loops; /* written before loop_count */
+    atomic_uint loop_count;
+    struct head_writer heads; /* this and the rest: of the loop's thread */
+    struct status_view view;
+};
+
+static const char allow[] = "Allow: GET, HEAD\r\n";
+
+/* Each writes a body and returns the status. */
+static unsigned write_health(struct admin *admin, struct buffer *out)
+{
+    (void)admin;
+    buffer_append_str(out, "ok\n");
+    return 200;
+}
+
+static unsigned write_readiness(struct admin *admin, struct buffer *out)
+{
+    size_t before = out->len;
+
+    status_read(admin->status, &admin->view);
+    status_reasons(&admin->view, out);
+    if (out->len > before) {
+        return 503;
+    }
+    buffer_append_str(out, "ready\n");
+    return 200;
+}
+
+static unsigned write_metrics(struct admin *admin, struct buffer *out)
+{
+    struct traffic traffic = {.connections = 0};
+    unsigned count = atomic_load(&admin->loop_count);
+
+    for (unsigned i = 0; i < count; i++) {
+        loop_add_traffic(admin->loops[i], &traffic);
+    }
+    status_read(admin->status, &admin->view);
+    metrics_write(&admin->view, &traffic, timestamp_now_ms(), out);
+    return 200;
+}
+
+static const struct page {
+    const char *path;
+    enum body_type type;
+    unsigned (*write)(struct admin *admin, struct buffer *out);
+} pages[] = {
+    {"/healthz", BODY_TEXT, write_health},
+    {"/readyz", BODY_TEXT, write_readiness},
+    {"/metrics", BODY_METRICS, write_metrics},
+};
+
+static const struct page *find_page(struct slice path)
+{
+    for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
+        if (slice_is(path, pages[i].path)) {
+            return &pages[i];
+        }
+    }
+    return NULL;
+}
+
+static void answer(struct admin *admin, const struct request *request, struct head head,
+                   struct slice body, struct buffer *out)
+{
+    head.is_close = !request->keep_alive;
+    head.is_keep_alive = request->keep_alive && request->is_http_1_0;
+    head_begin(&admin->heads, &head, out);
+    buffer_append_slice(out, body);
+    head_end(&admin->heads, request->method != METHOD_HEAD, out);
+}
+
+static void on_request(void *context, const struct request *request, struct buffer *out)
+{
+    struct admin *admin = context;
+    const struct page *page = find_page(url_split(request->target).path);
+    struct head head = {.status = 404, .type = BODY_TEXT};
+    struct buffer body;
+
+    if (page == NULL) {
+        answer(admin, request, head,
+               slice_str("Error: not found; there are /healthz, /readyz and /metrics\n"), out);
+        return;
+    }
+    if (request->method != METHOD_GET && request->method != METHOD_HEAD) {
+        head.status = 405;
+        head.extra = allow;
+        answer(admin, request, head, slice_str("Error: method not allowed\n"), out);
+        return;
+    }
+    buffer_init(&body, 1 << 20);
+    head.type = page->type;
+    head.status = page->write(admin, &body);
+    answer(admin, request, head, buffer_slice(&body), out);
+    buffer_free(&body);
+}
+
+static void on_refusal(void *context, unsigned status, struct buffer *out)
+{
+    struct admin *admin = context;
+    struct head head = {.status = status, .type = BODY_TEXT, .is_close = true};
+
+    head_begin(&admin->heads, &head, out);
+    buffer_append_str(out, "Error: bad request\n");
+    head_end(&admin->heads, true, out);
+}
+
+enum err admin_open(int listen_fd, struct status *status, struct admin **out, struct errmsg *msg)
+{
+    struct admin *admin = memory_calloc(1, sizeof *admin);
+    enum err rc;
+
+    admin->status = status;
+    atomic_init(&admin->loop_count, 0);
+    head_writer_init(&admin->heads);
+    admin->heads.is_private = true;
+    rc = loop_open_with(
+        listen_fd, ADMIN_CONNECTIONS_MAX,
+        &(struct loop_answers){.request = on_request, .refusal = on_refusal, .context = admin},
+        &admin->loop, msg);
+    if (rc == ERR_NONE) {
+        rc = loop_start(admin->loop, msg);
+    }
+    if (rc != ERR_NONE) {
+        admin_close(admin);
+        return rc;
+    }
+    *out = admin;
+    return ERR_NONE;
+}
+
+void admin_set_loops(struct admin *admin, struct loop *const *loops, unsigned count)
+{
+    admin->loops = loops;
+    atomic_store(&admin->loop_count, count);
+}
+
+void admin_stop(struct admin *admin)
+{
+    if (admin != NULL && admin->loop->has_thread) {
+        loop_stop(admin->loop);
+    }
+}
+
+void admin_close(struct admin *admin)
+{
+    if (admin == NULL) {
+        return;
+    }
+    if (admin->loop != NULL) {
+        admin_stop(admin);
+        loop_join(admin->loop);
+        loop_close(admin->loop);
+    }
+    head_writer_free(&admin->heads);
+    free(admin);
+}

@@ -1,0 +1,92 @@
+#include "service/metrics.h"
+
+#include <inttypes.h>
+
+#include "base/json.h"
+
+static void begin(struct buffer *out, const char *name, const char *type, const char *help)
+{
+    buffer_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void write_count(struct buffer *out, const char *name, const char *type, const char *help,
+                        uint64_t value)
+{
+    begin(out, name, type, help);
+    buffer_printf(out, "%s %" PRIu64 "\n", name, value);
+}
+
+static void write_seconds(struct buffer *out, const char *name, const char *help, int64_t ms)
+{
+    begin(out, name, "gauge", help);
+    buffer_printf(out, "%s %s%" PRId64 ".%03" PRId64 "\n", name, ms < 0 ? "-" : "",
+                  ms < 0 ? -ms / 1000 : ms / 1000, ms < 0 ? -ms % 1000 : ms % 1000);
+}
+
+/* The escapes of a label are those of JSON, for what a name can hold. */
+static void write_release(const struct status_view *view, int64_t now_ms, struct buffer *out)
+{
+    begin(out, "vitrine_release_info", "gauge", "The release that is served.");
+    buffer_printf(out, "vitrine_release_info{release=\"%s\",definition=", view->release_name);
+    json_write_string(out, slice_str(view->definition));
+    buffer_append_str(out, "} 1\n");
+    write_count(out, "vitrine_release_number", "gauge", "Number of the release that is served.",
+                view->release_number);
+    write_seconds(out, "vitrine_release_built_timestamp_seconds", "When it was built.",
+                  view->built_ms);
+    write_seconds(out, "vitrine_data_age_seconds", "Time since it was built.",
+                  now_ms - view->built_ms);
+}
+
+static void write_scrub(const struct status_view *view, struct buffer *out)
+{
+    write_count(out, "vitrine_scrub_pages_checked_total", "counter",
+                "Pages compared with their hashes.", view->scrubbed_pages);
+    write_count(out, "vitrine_scrub_read_bytes_total", "counter",
+                "Bytes read from the disk for it.", view->scrubbed_bytes);
+    write_count(out, "vitrine_scrub_damaged_pages", "gauge",
+                "Damaged pages of the release that is served.", view->damage_count);
+    write_count(out, "vitrine_scrub_passes_total", "counter",
+                "How often a release was checked completely.", view->scrub_passes);
+    if (view->scrub_passes > 0) {
+        write_seconds(out, "vitrine_scrub_last_pass_timestamp_seconds",
+                      "When one was checked completely last.", view->scrub_passed_ms);
+    }
+    write_count(out, "vitrine_repairs_total", "counter", "Damaged files that were replaced.",
+                view->repairs);
+    write_count(out, "vitrine_repair_failures_total", "counter",
+                "Damaged files that could not be replaced, each try counted.",
+                view->repair_failures);
+}
+
+static void write_traffic(const struct traffic *traffic, struct buffer *out)
+{
+    write_count(out, "vitrine_connections_open", "gauge", "Connections of clients.",
+                traffic->connections);
+    begin(out, "vitrine_requests_total", "counter", "Requests that were answered, by status.");
+    for (unsigned class = 2; class < STATUS_CLASSES; class ++) {
+        buffer_printf(out, "vitrine_requests_total{status=\"%uxx\"} %" PRIu64 "\n", class,
+                      traffic->answers[class]);
+    }
+}
+
+void metrics_write(const struct status_view *view, const struct traffic *traffic, int64_t now_ms,
+                   struct buffer *out)
+{
+    struct buffer reasons;
+
+    buffer_init(&reasons, STATUS_DAMAGES_MAX * 256);
+    status_reasons(view, &reasons);
+    write_count(out, "vitrine_ready", "gauge", "Whether /readyz says so.", reasons.len == 0);
+    buffer_free(&reasons);
+    if (view->is_serving) {
+        write_release(view, now_ms, out);
+    }
+    write_count(out, "vitrine_swaps_total", "counter", "Releases that took the place of another.",
+                view->swaps);
+    write_count(out, "vitrine_refusals_total", "counter",
+                "Releases that could not be opened or verified, each try counted.", view->refusals);
+    write_scrub(view, out);
+    write_traffic(traffic, out);
+    write_seconds(out, "process_start_time_seconds", "When the process began.", view->started_ms);
+}

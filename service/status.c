@@ -1,0 +1,165 @@
+#include "service/status.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+void status_init(struct status *status, int64_t now_ms)
+{
+    memset(status, 0, sizeof *status);
+    status->view.started_ms = now_ms;
+    uv_mutex_init(&status->lock);
+}
+
+void status_free(struct status *status)
+{
+    uv_mutex_destroy(&status->lock);
+}
+
+void status_read(struct status *status, struct status_view *out)
+{
+    uv_mutex_lock(&status->lock);
+    *out = status->view;
+    uv_mutex_unlock(&status->lock);
+}
+
+void status_serve(struct status *status, const struct plan *plan)
+{
+    const struct manifest *manifest = plan->release->manifest;
+    struct status_view *view = &status->view;
+
+    uv_mutex_lock(&status->lock);
+    view->swaps += view->is_serving;
+    view->is_serving = true;
+    snprintf(view->release_name, sizeof view->release_name, "%s", plan->release_name);
+    snprintf(view->definition, sizeof view->definition, "%.*s",
+             SLICE_ARG(plan->release->definition->name));
+    view->release_number = manifest->number;
+    view->built_ms = manifest->built_ms;
+    view->damage_count = 0;
+    status->plan = plan;
+    uv_mutex_unlock(&status->lock);
+}
+
+void status_refused(struct status *status)
+{
+    uv_mutex_lock(&status->lock);
+    status->view.refusals++;
+    uv_mutex_unlock(&status->lock);
+}
+
+void status_pass_begins(struct status *status, const struct plan *plan)
+{
+    uv_mutex_lock(&status->lock);
+    if (status->plan == plan) {
+        status->pass++;
+    }
+    uv_mutex_unlock(&status->lock);
+}
+
+void status_scrubbed(struct status *status, uint64_t pages, uint64_t read_bytes)
+{
+    uv_mutex_lock(&status->lock);
+    status->view.scrubbed_pages += pages;
+    status->view.scrubbed_bytes += read_bytes;
+    uv_mutex_unlock(&status->lock);
+}
+
+static struct status_damage *find_damage(struct status_view *view, const char *file, uint64_t page)
+{
+    for (unsigned i = 0; i < view->damage_count; i++) {
+        struct status_damage *found = &view->damages[i];
+
+        if (found->damage.page == page && strcmp(found->file, file) == 0) {
+            return found;
+        }
+    }
+    return NULL;
+}
+
+/* Returns whether it is new. */
+static bool add_damage(struct status *status, const char *file, const struct scrub_damage *damage)
+{
+    struct status_view *view = &status->view;
+    struct status_damage *at = find_damage(view, file, damage->page);
+    bool is_new = at == NULL;
+
+    if (is_new && view->damage_count == STATUS_DAMAGES_MAX) {
+        return true;
+    }
+    if (is_new) {
+        at = &view->damages[view->damage_count++];
+        snprintf(at->file, sizeof at->file, "%s", file);
+    }
+    at->damage = *damage;
+    at->pass = status->pass;
+    return is_new;
+}
+
+bool status_damaged(struct status *status, const struct plan *plan,
+                    const struct manifest_file *file, const struct scrub_damage *damage)
+{
+    char path[STATUS_PATH_MAX];
+    bool is_new = false;
+
+    snprintf(path, sizeof path, "%.*s", SLICE_ARG(file->path));
+    uv_mutex_lock(&status->lock);
+    if (status->plan == plan) {
+        is_new = add_damage(status, path, damage);
+    }
+    uv_mutex_unlock(&status->lock);
+    return is_new;
+}
+
+void status_repaired(struct status *status, bool worked)
+{
+    uv_mutex_lock(&status->lock);
+    status->view.repairs += worked;
+    status->view.repair_failures += !worked;
+    uv_mutex_unlock(&status->lock);
+}
+
+bool status_pass_ends(struct status *status, const struct plan *plan, int64_t now_ms)
+{
+    struct status_view *view = &status->view;
+    bool is_mended = false;
+
+    uv_mutex_lock(&status->lock);
+    if (status->plan == plan) {
+        view->scrub_passes++;
+        view->scrub_passed_ms = now_ms;
+        for (unsigned i = 0; i < view->damage_count; i++) {
+            is_mended = is_mended || view->damages[i].pass != status->pass;
+        }
+    }
+    uv_mutex_unlock(&status->lock);
+    return is_mended;
+}
+
+bool status_has_damage(struct status *status, const struct plan *plan)
+{
+    bool has_damage;
+
+    uv_mutex_lock(&status->lock);
+    has_damage = status->plan == plan && status->view.damage_count > 0;
+    uv_mutex_unlock(&status->lock);
+    return has_damage;
+}
+
+void status_reasons(const struct status_view *view, struct buffer *out)
+{
+    if (!view->is_serving) {
+        buffer_append_str(out, "no release is open yet\n");
+    }
+    for (unsigned i = 0; i < view->damage_count; i++) {
+        const struct status_damage *at = &view->damages[i];
+        const char *fault = scrub_fault_text(at->damage.fault);
+
+        if (at->damage.page == 0) {
+            buffer_printf(out, "damaged file %s: %s\n", at->file, fault);
+        } else {
+            buffer_printf(out, "damaged page %s page %" PRIu64 ": %s\n", at->file, at->damage.page,
+                          fault);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+/*
+ * What the service knows of itself, for /readyz and /metrics: what is served, and what scrubbing found.
+ *
+ * Written by the thread that swaps and by the one that scrubs, a few times a second at most; read as a
+ * whole, by copy. Nothing of it is on the way of a request.
+ *
+ * Lifetime: status_init, status_free. Thread-safety: any thread.
+ */
+#ifndef VITRINE_SERVICE_STATUS_H
+#define VITRINE_SERVICE_STATUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "base/buffer.h"
+#include "replica/scrub.h"
+#include "service/plan.h"
+
+enum { STATUS_DAMAGES_MAX = 256, STATUS_PATH_MAX = 128, STATUS_NAME_MAX = 64 };
+
+/* One damaged page of the release that is served. */
+struct status_damage {
+    char file[STATUS_PATH_MAX];
+    struct scrub_damage damage;
+    uint64_t pass; /* the one that found it last */
+};
+
+struct status_view {
+    int64_t started_ms; /* since 1970, as all times here */
+    bool is_serving;    /* a release is open */
+    char release_name[24];
+    uint64_t release_number;
+    int64_t built_ms;
+    char definition[STATUS_NAME_MAX];
+    uint64_t swaps;    /* releases opened after the first */
+    uint64_t refusals; /* tries to open one that failed */
+    uint64_t scrubbed_pages;
+    uint64_t scrubbed_bytes; /* read from the disk */
+    uint64_t scrub_passes;   /* that came to their end */
+    int64_t scrub_passed_ms; /* when the last of them did; 0: none */
+    uint64_t repairs;
+    uint64_t repair_failures;
+    unsigned damage_count; /* beyond STATUS_DAMAGES_MAX they are logged only */
+    struct status_damage damages[STATUS_DAMAGES_MAX];
+};
+
+struct status {
+    uv_mutex_t lock;
+    const struct plan *plan; /* compared, never followed */
+    uint64_t pass;
+    struct status_view view;
+};
+
+/* NOW_MS is when the process began. */
+void status_init(struct status *status, int64_t now_ms);
+void status_free(struct status *status);
+
+/* A copy; OUT is large, so best not on the stack. */
+void status_read(struct status *status, struct status_view *out);
+
+/* PLAN is served from now on; what was damaged in the one before is forgotten. */
+void status_serve(struct status *status, const struct plan *plan);
+void status_refused(struct status *status);
+
+/* ---- scrubbing of PLAN; what it says of one that is served no longer is dropped ---- */
+
+void status_pass_begins(struct status *status, const struct plan *plan);
+void status_scrubbed(struct status *status, uint64_t pages, uint64_t read_bytes);
+
+/* True when this is the first time that the damage is seen. */
+bool status_damaged(struct status *status, const struct plan *plan,
+                    const struct manifest_file *file, const struct scrub_damage *damage);
+void status_repaired(struct status *status, bool worked);
+
+/*
+ * The pass came to its end, at NOW_MS. True when a page that was damaged was not found damaged again:
+ * the file has been replaced, and the release is to be opened again to see it.
+ */
+bool status_pass_ends(struct status *status, const struct plan *plan, int64_t now_ms);
+
+/* Whether damage of PLAN is known. */
+bool status_has_damage(struct status *status, const struct plan *plan);
+
+/* Appends why no requests should be sent here, one reason a line; nothing when they should. */
+void status_reasons(const struct status_view *view, struct buffer *out);
+
+#endif
