@@ -14,61 +14,8 @@
 #include <sys/wait.h>
 #include <cmocka.h>
 
+#include "tests/fault/calls.h"
 #include "tests/unit/replica/root_fixture.h"
-
-enum { CALLS_MAX = 200 };
-
-/* Call number `nth` of all calls fails, or ends the process before it is made. */
-static struct {
-    bool is_armed;
-    bool kills;
-    uint64_t nth;
-    uint64_t seen;
-} fault;
-
-static bool fails(int errnum)
-{
-    if (!fault.is_armed || ++fault.seen != fault.nth) {
-        return false;
-    }
-    if (fault.kills) {
-        raise(SIGKILL);
-    }
-    errno = errnum;
-    return true;
-}
-
-#define WRAP(type, name, errnum, parameters, arguments)                                            \
-    type __real_##name parameters;                                                                 \
-    type __wrap_##name parameters;                                                                 \
-    type __wrap_##name parameters                                                                  \
-    {                                                                                              \
-        return fails(errnum) ? -1 : __real_##name arguments;                                       \
-    }
-
-WRAP(int, open, EMFILE, (const char *path, int flags, mode_t mode), (path, flags, mode))
-WRAP(int, openat, EMFILE, (int fd, const char *path, int flags), (fd, path, flags))
-WRAP(ssize_t, read, EIO, (int fd, void *bytes, size_t size), (fd, bytes, size))
-WRAP(ssize_t, write, ENOSPC, (int fd, const void *bytes, size_t size), (fd, bytes, size))
-WRAP(int, fsync, EIO, (int fd), (fd))
-WRAP(int, rename, EXDEV, (const char *from, const char *to), (from, to))
-WRAP(int, mkdir, ENOSPC, (const char *path, mode_t mode), (path, mode))
-WRAP(int, symlink, ENOSPC, (const char *target, const char *path), (target, path))
-WRAP(int, mkostemp, ENOSPC, (char *path, int flags), (path, flags))
-WRAP(int, fchmod, EPERM, (int fd, mode_t mode), (fd, mode))
-WRAP(int, unlinkat, EIO, (int fd, const char *path, int flags), (fd, path, flags))
-WRAP(int, flock, ENOLCK, (int fd, int operation), (fd, operation))
-
-/* A close that fails has closed all the same. */
-int __real_close(int fd);
-int __wrap_close(int fd);
-int __wrap_close(int fd)
-{
-    bool failed = fails(EIO);
-    int rc = __real_close(fd);
-
-    return failed ? -1 : rc;
-}
 
 /* ---- the changes ---- */
 
@@ -168,14 +115,6 @@ static void assert_works(struct place *place)
     assert_true(place_count_names(place) <= 4); /* releases, current, .state-lock, state.json */
 }
 
-static void arm(uint64_t nth, bool kills)
-{
-    fault.nth = nth;
-    fault.seen = 0;
-    fault.kills = kills;
-    fault.is_armed = true;
-}
-
 static void every_call_that_fails_leaves_the_root_as_it_was(void **unused)
 {
     (void)unused;
@@ -192,9 +131,9 @@ static void every_call_that_fails_leaves_the_root_as_it_was(void **unused)
             prepare(&place);
             before = state_without_times(&place);
             place.msg.text[0] = '\0';
-            arm(nth, false);
+            calls_arm(nth, false);
             rc = changes[change].run(place.root, &place.msg);
-            fault.is_armed = false;
+            calls_disarm();
             now = state_without_times(&place);
             if (rc != ERR_NONE) {
                 failures++;
@@ -206,7 +145,7 @@ static void every_call_that_fails_leaves_the_root_as_it_was(void **unused)
             place_remove(&place);
             free(now);
             free(before);
-            if (fault.seen < nth) {
+            if (calls_seen() < nth) {
                 break;
             }
             assert_true(nth + 1 < CALLS_MAX);
@@ -228,9 +167,9 @@ static bool kill_at(struct place *place, unsigned change, uint64_t nth)
         struct errmsg msg;
         enum err rc;
 
-        arm(nth, true);
+        calls_arm(nth, true);
         rc = changes[change].run(place->root, &msg);
-        fault.is_armed = false;
+        calls_disarm();
         _exit(rc == ERR_NONE ? 0 : 1);
     }
     assert_int_equal(waitpid(child, &status, 0), child);

@@ -1,0 +1,164 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "service/metrics.h"
+
+/* A view on the heap: it is large. */
+static struct status_view *serving_view(void)
+{
+    struct status_view *view = memory_calloc(1, sizeof *view);
+
+    view->started_ms = 1000000123;
+    view->is_serving = true;
+    snprintf(view->release_name, sizeof view->release_name, "000042");
+    snprintf(view->definition, sizeof view->definition, "shelf");
+    view->release_number = 42;
+    view->built_ms = 1000005000;
+    view->swaps = 3;
+    view->refusals = 2;
+    view->scrubbed_pages = 100;
+    view->scrub_passes = 1;
+    view->scrub_passed_ms = 1000007001;
+    return view;
+}
+
+static void add_damage(struct status_view *view, const char *file, uint64_t page)
+{
+    struct status_damage *at = &view->damages[view->damage_count++];
+
+    snprintf(at->file, sizeof at->file, "%s", file);
+    at->damage = (struct scrub_damage){.page = page, .fault = SCRUB_DIFFERS_ON_DISK};
+}
+
+static void write_all(const struct status_view *view, struct buffer *out)
+{
+    struct traffic traffic = {.connections = 5, .answers = {0, 0, 7, 0, 9, 1}};
+
+    buffer_init(out, 1 << 20);
+    metrics_write(view, &traffic, 1000010250, out);
+}
+
+static void every_value_is_told(void **state)
+{
+    static const char *const lines[] = {
+        "vitrine_ready 1\n",
+        "vitrine_release_info{release=\"000042\",definition=\"shelf\"} 1\n",
+        "vitrine_release_number 42\n",
+        "vitrine_release_built_timestamp_seconds 1000005.000\n",
+        "vitrine_data_age_seconds 5.250\n",
+        "vitrine_swaps_total 3\n",
+        "vitrine_refusals_total 2\n",
+        "vitrine_scrub_pages_checked_total 100\n",
+        "vitrine_scrub_damaged_pages 0\n",
+        "vitrine_scrub_last_pass_timestamp_seconds 1000007.001\n",
+        "vitrine_connections_open 5\n",
+        "vitrine_requests_total{status=\"2xx\"} 7\n",
+        "vitrine_requests_total{status=\"4xx\"} 9\n",
+        "vitrine_requests_total{status=\"5xx\"} 1\n",
+        "process_start_time_seconds 1000000.123\n",
+    };
+    struct status_view *view = serving_view();
+    struct buffer out;
+
+    (void)state;
+    write_all(view, &out);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        char line[200];
+
+        snprintf(line, sizeof line, "\n%s", lines[i]);
+        if (strstr(buffer_str(&out), line) == NULL) {
+            fail_msg("missing: %s\nin: %s", lines[i], buffer_str(&out));
+        }
+    }
+    buffer_free(&out);
+    free(view);
+}
+
+/* Of a text: HELP, TYPE, then samples of that name, each name once. */
+static void every_sample_follows_its_help_and_type(void **state)
+{
+    struct status_view *view = serving_view();
+    struct buffer out;
+    char name[100] = "";
+    unsigned metrics = 0;
+    char *rest;
+
+    (void)state;
+    add_damage(view, "loans/0001.db", 17);
+    write_all(view, &out);
+    buffer_str(&out);
+    for (char *line = strtok_r(out.ptr, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
+        char type[100];
+        char other[100];
+
+        if (sscanf(line, "# HELP %99s", name) == 1) {
+            line = strtok_r(NULL, "\n", &rest);
+            assert_int_equal(sscanf(line, "# TYPE %99s %99s", other, type), 2);
+            assert_string_equal(other, name);
+            assert_true(strcmp(type, "counter") == 0 || strcmp(type, "gauge") == 0);
+            assert_int_equal(strcmp(type, "counter") == 0,
+                             strlen(name) > 6 && strcmp(name + strlen(name) - 6, "_total") == 0);
+            metrics++;
+        } else {
+            assert_memory_equal(line, name, strlen(name));
+            assert_true(line[strlen(name)] == ' ' || line[strlen(name)] == '{');
+        }
+    }
+    assert_true(metrics >= 15);
+    buffer_free(&out);
+    free(view);
+}
+
+static void without_a_release_there_is_nothing_told_of_one(void **state)
+{
+    struct status_view *view = memory_calloc(1, sizeof *view);
+    struct buffer out;
+
+    (void)state;
+    write_all(view, &out);
+    assert_null(strstr(buffer_str(&out), "vitrine_release"));
+    assert_null(strstr(buffer_str(&out), "last_pass"));
+    assert_non_null(strstr(buffer_str(&out), "vitrine_ready 0\n"));
+    buffer_free(&out);
+    free(view);
+}
+
+static void reasons_are_one_a_line_and_name_file_and_page(void **state)
+{
+    struct status_view *view = serving_view();
+    struct buffer out;
+
+    (void)state;
+    buffer_init(&out, 4096);
+    status_reasons(view, &out);
+    assert_int_equal(out.len, 0);
+    view->is_serving = false;
+    add_damage(view, "loans/0001.db", 17);
+    add_damage(view, "pages.xxh3", 0);
+    status_reasons(view, &out);
+    assert_string_equal(buffer_str(&out),
+                        "no release is open yet\n"
+                        "damaged page loans/0001.db page 17: hash differs on the disk\n"
+                        "damaged file pages.xxh3: hash differs on the disk\n");
+    buffer_free(&out);
+    free(view);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_value_is_told),
+        cmocka_unit_test(every_sample_follows_its_help_and_type),
+        cmocka_unit_test(without_a_release_there_is_nothing_told_of_one),
+        cmocka_unit_test(reasons_are_one_a_line_and_name_file_and_page),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
