@@ -1,17 +1,21 @@
 /*
  * load: closed-loop HTTP load over keep-alive connections, one request at a time on each.
  *
- *   load PORT PATH FROM TO CONNECTIONS SECONDS REQUESTS SEED
+ *   load PORT PATH FROM TO CONNECTIONS SECONDS REQUESTS SEED [RATE]
  *
  * PATH may hold one %d, which becomes a random number of FROM .. TO. The run ends after SECONDS or
- * after REQUESTS answers, whichever comes first (0: no such bound). It prints one JSON object.
+ * after REQUESTS answers, whichever comes first (0: no such bound), or with SIGTERM. It prints one JSON
+ * object.
  *
  * A closed loop finds the highest rate that a server sustains. Its latencies are those at that
- * rate: they say little about a server that is not saturated.
+ * rate: they say little about a server that is not saturated. With RATE, requests have their times,
+ * so many a second, and latencies count from there: one that waits for a free connection because the
+ * server is slow is slow, too.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,6 +34,7 @@ enum {
     EVENTS = 256,
     SECONDS_MAX = 3600,
     PATH_SIZE_MAX = 1024,
+    MAX_WAIT_NS = 100000000,
     SUB_BITS = 6, /* buckets of 1/64 of their octave: 1.6 % */
     BUCKETS = 64 << SUB_BITS,
 };
@@ -53,6 +58,10 @@ struct load {
     uint64_t span;
     uint64_t requests_max;
     uint64_t random;
+    double rate; /* requests a second; 0: as many as go */
+    int64_t start_ns;
+    struct connection *connections;
+    unsigned connection_count;
     int epoll_fd;
     uint64_t answers;
     uint64_t started; /* requests sent */
@@ -62,6 +71,14 @@ struct load {
     uint64_t histogram[BUCKETS];
     int64_t max_ns;
 };
+
+static volatile sig_atomic_t has_ended; /* SIGTERM */
+
+static void on_signal(int number)
+{
+    (void)number;
+    has_ended = 1;
+}
 
 static _Noreturn void die(const char *what)
 {
@@ -155,8 +172,17 @@ static void open_connection(struct load *load, struct connection *connection)
     }
 }
 
+/* When the next request is due. */
+static int64_t due_ns(const struct load *load)
+{
+    return load->rate > 0 ? load->start_ns + (int64_t)((double)load->started * 1e9 / load->rate)
+                          : now_ns();
+}
+
 static void send_request(struct load *load, struct connection *connection)
 {
+    int64_t sent_ns = due_ns(load);
+
     char request[3 * PATH_SIZE_MAX];
     char number[24] = "";
     int len;
@@ -173,7 +199,7 @@ static void send_request(struct load *load, struct connection *connection)
                    load->before, number, load->after);
     load->started++;
     connection->is_waiting = true;
-    connection->sent_ns = now_ns();
+    connection->sent_ns = sent_ns;
     if (send(connection->fd, request, (size_t)len, MSG_NOSIGNAL) != len) {
         die("send");
     }
@@ -189,7 +215,23 @@ static void on_answer(struct load *load, struct connection *connection)
     connection->is_waiting = false;
     connection->in_body = false;
     connection->head_len = 0;
-    send_request(load, connection);
+    if (due_ns(load) <= now_ns()) {
+        send_request(load, connection);
+    }
+}
+
+/* Sends what is due on connections that have nothing to do; how long there is nothing more. */
+static int64_t send_due(struct load *load)
+{
+    int64_t wait_ns;
+
+    for (unsigned i = 0; i < load->connection_count && due_ns(load) <= now_ns(); i++) {
+        if (!load->connections[i].is_waiting) {
+            send_request(load, &load->connections[i]);
+        }
+    }
+    wait_ns = due_ns(load) - now_ns();
+    return wait_ns > 0 ? wait_ns : MAX_WAIT_NS; /* none is free: an answer ends the wait */
 }
 
 /* Reads status and Content-Length of the complete head. */
@@ -276,17 +318,26 @@ static void on_readable(struct load *load, struct connection *connection)
 
 /* ---- the run ---- */
 
-static double run(struct load *load, struct connection *connections, unsigned count, double seconds)
+static bool is_over(const struct load *load, int64_t end_ns)
+{
+    return has_ended || now_ns() >= end_ns ||
+           (load->requests_max != 0 && load->answers >= load->requests_max);
+}
+
+static double run(struct load *load, double seconds)
 {
     struct epoll_event events[EVENTS];
     int64_t start_ns = now_ns();
     int64_t end_ns = start_ns + (int64_t)(seconds * 1e9);
 
-    for (unsigned i = 0; i < count; i++) {
-        send_request(load, &connections[i]);
+    load->start_ns = start_ns;
+    for (unsigned i = 0; load->rate == 0 && i < load->connection_count; i++) {
+        send_request(load, &load->connections[i]);
     }
-    while (now_ns() < end_ns && (load->requests_max == 0 || load->answers < load->requests_max)) {
-        int ready = epoll_wait(load->epoll_fd, events, EVENTS, 100);
+    while (!is_over(load, end_ns)) {
+        int64_t wait_ns = load->rate > 0 ? send_due(load) : MAX_WAIT_NS;
+        struct timespec wait = {.tv_nsec = wait_ns < MAX_WAIT_NS ? wait_ns : MAX_WAIT_NS};
+        int ready = epoll_pwait2(load->epoll_fd, events, EVENTS, &wait, NULL);
 
         for (int i = 0; i < ready; i++) {
             on_readable(load, events[i].data.ptr);
@@ -332,8 +383,8 @@ int main(int argc, char **argv)
     unsigned count;
     double seconds;
 
-    if (argc != 9) {
-        fprintf(stderr, "usage: load PORT PATH FROM TO CONNECTIONS SECONDS REQUESTS SEED\n");
+    if (argc != 9 && argc != 10) {
+        fprintf(stderr, "usage: load PORT PATH FROM TO CONNECTIONS SECONDS REQUESTS SEED [RATE]\n");
         return 2;
     }
     load.address.sin_family = AF_INET;
@@ -346,6 +397,8 @@ int main(int argc, char **argv)
     seconds = strtod(argv[6], NULL);
     load.requests_max = strtoull(argv[7], NULL, 10);
     load.random = strtoull(argv[8], NULL, 10) * 2 + 1; /* never 0 */
+    load.rate = argc == 10 ? strtod(argv[9], NULL) : 0;
+    signal(SIGTERM, on_signal);
     seconds = seconds > 0 && seconds < SECONDS_MAX ? seconds : SECONDS_MAX;
     if (count < 1 || count > CONNECTIONS_MAX || load.span == 0) {
         fprintf(stderr, "load: 1 to %d connections, FROM at most TO\n", CONNECTIONS_MAX);
@@ -355,6 +408,8 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < count; i++) {
         open_connection(&load, &connections[i]);
     }
-    print_result(&load, run(&load, connections, count, seconds));
+    load.connections = connections;
+    load.connection_count = count;
+    print_result(&load, run(&load, seconds));
     return 0;
 }

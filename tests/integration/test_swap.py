@@ -127,6 +127,16 @@ class TestSwap(support.TestCase):
         return tuple(sum(part in name for name in names)
                      for names in (self.open_files(), self.mappings()))
 
+    def settle(self):
+        """Waits until the scrub of the release that came last has ended and closed its files."""
+        counts = []
+
+        def is_steady():
+            counts.append(len(self.open_files()))
+            return len(counts) > 50 and len(set(counts[-50:])) == 1  # a second
+
+        support.wait_until(is_steady, 20, "descriptors that stay as they are")
+
     def move(self, command, *arguments):
         """Activates or rolls back, and waits until the service has followed."""
         support.vitrine(command, "--root", self.shelf.root, *arguments)
@@ -140,6 +150,7 @@ class TestSwap(support.TestCase):
             self.shelf.build()
         self.move("activate", 3)
         support.wait_until(lambda: self.held() == self.held("000003"), 10, "the old files closed")
+        self.settle()
         before = self.held()
         descriptors, mappings = len(self.open_files()), len(self.mappings())
         ways = (("rollback",), ("rollback",), ("activate", 2), ("activate", 3))
@@ -157,8 +168,8 @@ class TestSwap(support.TestCase):
         for reader in readers:
             self.assertEqual(set(reader.versions.items()),
                              {("000001", 0), ("000002", 1), ("000003", 2)})
-        support.wait_until(lambda: len(self.open_files()) == descriptors, 10,
-                           f"{descriptors} descriptors")
+        self.settle()
+        self.assertEqual(len(self.open_files()), descriptors, self.open_files())
         self.assertEqual(before, self.held())
         self.assertEqual(before, self.held("000003"))
         self.assertLess(len(self.mappings()), mappings + MAPPINGS_SLACK)
