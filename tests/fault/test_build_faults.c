@@ -284,7 +284,7 @@ static uint64_t held_by(const struct manifest *manifest)
 
 static void choose_source(struct library *library, unsigned which)
 {
-    snprintf(library->url, sizeof library->url, "%s", sources[which].url);
+    memcpy(library->url, sources[which].url, sizeof library->url);
 }
 
 /*
