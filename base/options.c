@@ -132,6 +132,19 @@ static enum err set_size(const struct option *option, const char *value, void *o
     return ERR_NONE;
 }
 
+static enum err add_text(const struct option *option, const char *value, void *out,
+                         struct errmsg *msg)
+{
+    struct option_texts *texts = member(out, option);
+
+    if (texts->count == OPTION_TEXTS_MAX) {
+        return err_set(msg, ERR_USAGE, "--%s: given more than %d times", option->name,
+                       OPTION_TEXTS_MAX);
+    }
+    texts->items[texts->count++] = value;
+    return ERR_NONE;
+}
+
 static enum err set_value(const struct option *option, const char *value, void *out,
                           struct errmsg *msg)
 {
@@ -139,6 +152,8 @@ static enum err set_value(const struct option *option, const char *value, void *
     case OPTION_KIND_TEXT:
         memcpy(member(out, option), &value, sizeof value);
         return ERR_NONE;
+    case OPTION_KIND_TEXTS:
+        return add_text(option, value, out, msg);
     case OPTION_KIND_INTEGER:
         return set_integer(option, value, out, msg);
     case OPTION_KIND_DURATION:
@@ -161,6 +176,8 @@ static enum err set_defaults(const struct command *command, void *out, struct er
 
         if (option->kind == OPTION_KIND_FLAG) {
             memset(member(out, option), 0, sizeof(bool));
+        } else if (option->kind == OPTION_KIND_TEXTS) {
+            memset(member(out, option), 0, sizeof(struct option_texts));
         } else if (option->default_value != NULL) {
             rc = set_value(option, option->default_value, out, msg);
         } else if (option->kind == OPTION_KIND_TEXT) {

@@ -23,10 +23,18 @@
 
 enum option_kind {
     OPTION_KIND_TEXT,    /* const char *; NULL when absent and without default */
+    OPTION_KIND_TEXTS,   /* struct option_texts: may be given several times */
     OPTION_KIND_INTEGER, /* int64_t, within least..most */
     OPTION_KIND_DURATION, /* int64_t milliseconds: "250ms", "5s", "10m", "1h"; a bare number is seconds */
     OPTION_KIND_SIZE, /* int64_t bytes: "4096", "64K", "500M", "2G", in steps of 1024 */
     OPTION_KIND_FLAG, /* bool */
+};
+
+enum { OPTION_TEXTS_MAX = 16 };
+
+struct option_texts {
+    const char *items[OPTION_TEXTS_MAX]; /* in the order of the command line */
+    unsigned count;
 };
 
 struct option {
@@ -48,6 +56,10 @@ struct option {
 #define OPTION_REQUIRED(name, value, type, member, about)                                          \
     {                                                                                              \
         name, OPTION_KIND_TEXT, value, NULL, 0, 0, offsetof(type, member), about, true             \
+    }
+#define OPTION_TEXTS(name, value, type, member, about)                                             \
+    {                                                                                              \
+        name, OPTION_KIND_TEXTS, value, NULL, 0, 0, offsetof(type, member), about, false           \
     }
 #define OPTION_INTEGER(name, value, def, least, most, type, member, about)                         \
     {                                                                                              \

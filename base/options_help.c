@@ -61,6 +61,8 @@ static void describe_limits(char *note, size_t size, const struct option *option
                  range);
     } else if (has_range) {
         snprintf(note, size, " (%s)", range);
+    } else if (option->kind == OPTION_KIND_TEXTS) {
+        snprintf(note, size, " (may be given several times)");
     } else {
         note[0] = '\0';
     }

@@ -17,6 +17,7 @@ struct values {
     int64_t every_ms;
     int64_t rate;
     bool dirt;
+    struct option_texts trust;
 };
 
 static const struct option options[] = {
@@ -28,6 +29,7 @@ static const struct option options[] = {
     OPTION_DURATION("every", "TIME", "2s", struct values, every_ms, "how often to look"),
     OPTION_SIZE("rate", "BYTES", "1K", struct values, rate, "how fast"),
     OPTION_FLAG("dirt", struct values, dirt, "add the dirt of real exports"),
+    OPTION_TEXTS("trust", "PUB", struct values, trust, "a file of keys"),
     OPTION_END,
 };
 
@@ -75,8 +77,35 @@ static void defaults_fill_what_is_not_given(void **state)
     assert_int_equal(v.limit, 0);
     assert_int_equal(v.every_ms, 2000);
     assert_false(v.dirt);
+    assert_int_equal(v.trust.count, 0);
     assert_int_equal(arguments.count, 0);
     assert_false(arguments.help);
+}
+
+static void an_option_of_texts_may_be_given_several_times(void **state)
+{
+    static const char *const words[] = {"--trust", "a", "--root=r", "--trust=b", NULL};
+    char *argv[OPTION_TEXTS_MAX + 3] = {(char *)"lend", (char *)"--root=r"};
+    struct values v;
+    struct arguments arguments;
+    struct errmsg msg;
+
+    (void)state;
+    assert_int_equal(parse(&command, words, NULL, NULL, &v, &arguments, &msg), ERR_NONE);
+    assert_int_equal(v.trust.count, 2);
+    assert_string_equal(v.trust.items[0], "a");
+    assert_string_equal(v.trust.items[1], "b");
+    for (int i = 0; i <= OPTION_TEXTS_MAX; i++) {
+        argv[2 + i] = (char *)"--trust=c";
+    }
+    assert_int_equal(
+        options_parse(&command, OPTION_TEXTS_MAX + 2, argv, &v, NULL, NULL, &arguments, &msg),
+        ERR_NONE);
+    assert_int_equal(v.trust.count, OPTION_TEXTS_MAX);
+    assert_int_equal(
+        options_parse(&command, OPTION_TEXTS_MAX + 3, argv, &v, NULL, NULL, &arguments, &msg),
+        ERR_USAGE);
+    assert_string_equal(msg.text, "--trust: given more than 16 times");
 }
 
 static void values_follow_a_blank_or_an_equals_sign(void **state)
@@ -300,6 +329,7 @@ static void help_lists_options_with_defaults_and_bounds(void **state)
         "  --every TIME  how often to look (default 2s)\n"
         "  --rate BYTES  how fast (default 1K)\n"
         "  --dirt        add the dirt of real exports\n"
+        "  --trust PUB   a file of keys (may be given several times)\n"
         "  --help        print this text\n";
     char *text = NULL;
     size_t size;
@@ -316,6 +346,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_fill_what_is_not_given),
+        cmocka_unit_test(an_option_of_texts_may_be_given_several_times),
         cmocka_unit_test(values_follow_a_blank_or_an_equals_sign),
         cmocka_unit_test(what_follows_two_dashes_is_an_argument),
         cmocka_unit_test(durations_have_units),
