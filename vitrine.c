@@ -21,7 +21,7 @@
 static const struct command *const commands[] = {
     &command_run,      &command_generate, &command_import,   &command_build,  &command_serve,
     &command_inspect,  &command_verify,   &command_releases, &command_diff,   &command_activate,
-    &command_rollback, &command_pin,      &command_unpin,    &command_repair,
+    &command_rollback, &command_pin,      &command_unpin,    &command_repair, &command_keygen,
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };

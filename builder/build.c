@@ -19,6 +19,7 @@
 #include "base/timestamp.h"
 #include "builder/delta.h"
 #include "builder/readers.h"
+#include "builder/signing.h"
 #include "builder/summary.h"
 #include "definition/definition.h"
 #include "replica/format.h"
@@ -62,24 +63,26 @@ static struct release *open_found(const struct building *build,
                                   enum err (*find)(const char *root, char **dir,
                                                    struct errmsg *msg))
 {
+    const struct release_check check = {.verify = false};
     struct errmsg ignored;
     struct release *release = NULL;
     char *dir = NULL;
 
     if (find(build->options->root, &dir, &ignored) != ERR_NONE ||
-        release_open(dir, false, &release, &ignored) != ERR_NONE) {
+        release_open(dir, &check, &release, &ignored) != ERR_NONE) {
         release = NULL;
     }
     free(dir);
     return release;
 }
 
-/* Whether there is LAST, built from this definition at this position. */
+/* Whether there is LAST, built from this definition at this position and signed by today's key. */
 static bool is_up_to_date(const struct building *build, const struct release *last)
 {
     return last != NULL &&
            slice_equal(last->manifest->source_position, buffer_slice(&build->readers.position)) &&
-           slice_equal(last->definition->text, build->definition->text);
+           slice_equal(last->definition->text, build->definition->text) &&
+           signing_covers(last->dir, build->options->sign);
 }
 
 /* Whether there is room for a release like LAST: better known now than after an hour of work. */
@@ -114,6 +117,9 @@ static enum err begin(struct building *build, struct errmsg *msg)
     enum err rc = definition_load(options->definition, &build->definition, msg);
 
     build->staging = path_join(releases, ".building");
+    if (rc == ERR_NONE) {
+        rc = signing_check_root(options->root, options->sign, msg);
+    }
     if (rc == ERR_NONE) {
         rc = dir_make(releases, msg);
     }
@@ -193,6 +199,27 @@ static struct manifest_collection *describe_collections(struct building *build)
     return all;
 }
 
+/* The release that is current now, if there is one; a damaged one is no parent. */
+static enum err find_parent(const struct building *build, struct manifest *manifest,
+                            struct errmsg *msg)
+{
+    const struct release_check check = {.verify = false};
+    struct manifest *parent = NULL;
+    char *dir = NULL;
+    enum err rc = root_current(build->options->root, &dir, msg);
+
+    if (rc == ERR_NONE) {
+        rc = release_read_manifest(dir, &check, &parent, msg);
+    }
+    if (rc == ERR_NONE) {
+        manifest->parent_number = parent->number;
+        manifest->parent_content = parent->content_hash;
+    }
+    manifest_free(parent);
+    free(dir);
+    return rc == ERR_NOT_FOUND || rc == ERR_CORRUPT ? ERR_NONE : rc;
+}
+
 static enum err write_manifest(struct building *build, uint64_t number, struct errmsg *msg)
 {
     struct manifest manifest = {.number = number,
@@ -210,11 +237,18 @@ static enum err write_manifest(struct building *build, uint64_t number, struct e
     enum err rc;
 
     buffer_init(&text, MANIFEST_SIZE_MAX);
+    rc = find_parent(build, &manifest, msg);
     manifest_write(&manifest, &text);
-    rc = text.overflowed || manifest.file_count > MANIFEST_FILES_MAX
-             ? err_set(msg, ERR_LIMIT, "%u files are more than a manifest can list",
-                       build->files.count)
-             : file_write(path, buffer_slice(&text), msg);
+    if (rc == ERR_NONE && (text.overflowed || manifest.file_count > MANIFEST_FILES_MAX)) {
+        rc = err_set(msg, ERR_LIMIT, "%u files are more than a manifest can list",
+                     build->files.count);
+    }
+    if (rc == ERR_NONE) {
+        rc = signing_write(build->staging, build->options->sign, buffer_slice(&text), msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = file_write(path, buffer_slice(&text), msg);
+    }
     buffer_free(&text);
     free(path);
     return rc;

@@ -10,8 +10,10 @@
  * Unless `fresh` is set, the files are changed copies of those of the newest release of the same
  * definition (delta.h).
  *
- * Errors: ERR_SOURCE, ERR_INPUT (a row the definition cannot take), ERR_REFUSED (a check failed),
- * ERR_SYSTEM, ERR_INTERRUPTED. After any of them the root is as it was. A kill leaves it as it was too, or with the complete new release, which is not active yet when the kill came right before.
+ * Errors: ERR_SOURCE, ERR_INPUT (a row the definition cannot take), ERR_REFUSED (a check failed; the
+ * root trusts other keys), ERR_SYSTEM, ERR_INTERRUPTED. After any of them the root is as it was. A kill
+ * leaves it as it was too, or with the complete new release, which is not active yet when the kill
+ * came right before.
  */
 #ifndef VITRINE_BUILDER_BUILD_H
 #define VITRINE_BUILDER_BUILD_H
@@ -21,6 +23,8 @@
 
 #include "base/err.h"
 #include "builder/checks.h"
+
+struct signing_key;
 
 struct build_options {
     const char *definition; /* path */
@@ -36,6 +40,7 @@ struct build_options {
     rehearse_fn rehearse;   /* answers the golden requests; NULL: they are not asked */
     struct buffer
         *failures; /* receives a line for each check that failed; NULL: nobody reads them */
+    const struct signing_key *sign; /* what releases are signed with; NULL: they are not */
 };
 
 struct build_result {

@@ -2,18 +2,15 @@
 
 #include "commands/commands.h"
 #include "commands/ready.h"
+#include "commands/trust_options.h"
 #include "replica/root.h"
 
 struct activate_arguments {
-    const char *root;
-    int64_t warm_bytes;
+    struct ready_arguments ready;
 };
 
 static const struct option options[] = {
-    OPTION_REQUIRED("root", "DIR", struct activate_arguments, root,
-                    "the folder with releases/ and current"),
-    OPTION_SIZE("warm", "RATE", READY_WARM_DEFAULT, struct activate_arguments, warm_bytes,
-                READY_WARM_ABOUT),
+    READY_OPTIONS(struct activate_arguments),
     OPTION_END,
 };
 
@@ -32,9 +29,9 @@ static int run(const struct command *command, int argc, char **argv)
     if (done) {
         return code;
     }
-    rc = ready_release(given.root, arguments.items[0], given.warm_bytes, &release, &number, &msg);
+    rc = ready_release(&given.ready, arguments.items[0], &release, &number, &msg);
     if (rc == ERR_NONE) {
-        rc = root_activate(given.root, number, &msg);
+        rc = root_activate(given.ready.root, number, &msg);
     }
     if (rc == ERR_NONE) {
         printf("release %s is active\n", release_name(name, number));
@@ -45,7 +42,7 @@ static int run(const struct command *command, int argc, char **argv)
 
 const struct command command_activate = {
     .name = "activate",
-    .usage = "--root DIR [--warm RATE] N",
+    .usage = "--root DIR [--trust PUB] [--warm RATE] N",
     .about = "verifies release N and makes it the one that is served",
     .description = "Every page is compared with its hash and the files are brought into memory "
                    "before the link changes. A damaged release is remembered as refused, and what "

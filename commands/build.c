@@ -12,6 +12,7 @@
 #include "commands/default_definition.h"
 #include "commands/failures.h"
 #include "replica/format.h"
+#include "replica/signing_key.h"
 #include "service/rehearse.h"
 
 enum { JOBS_DEFAULT_MOST = 4 };
@@ -28,6 +29,7 @@ struct build_arguments {
     const char *accept;
     bool force;
     bool fresh;
+    const char *sign;
 };
 
 static const struct option options[] = {
@@ -54,6 +56,8 @@ static const struct option options[] = {
         "build also when nothing has changed since the current release, or room seems short"),
     OPTION_FLAG("fresh", struct build_arguments, fresh,
                 "write every file from nothing instead of changing copies of the last release's"),
+    OPTION_TEXT("sign", "KEY", NULL, struct build_arguments, sign,
+                "sign the release with this secret key of vitrine keygen"),
     OPTION_END,
 };
 
@@ -138,6 +142,7 @@ static int run(const struct command *command, int argc, char **argv)
     struct arguments arguments;
     struct buffer failures;
     struct errmsg msg;
+    struct signing_key *sign = NULL;
     char *definition = NULL;
     unsigned accepted = 0;
     bool done;
@@ -153,6 +158,9 @@ static int run(const struct command *command, int argc, char **argv)
     if (rc == ERR_NONE) {
         rc = definition_path(given.definition, &definition, &msg);
     }
+    if (rc == ERR_NONE && given.sign != NULL) {
+        rc = signing_key_read(given.sign, &sign, &msg);
+    }
     struct build_options wanted = {
         .definition = definition,
         .source = given.source,
@@ -166,11 +174,13 @@ static int run(const struct command *command, int argc, char **argv)
         .accepted = accepted,
         .rehearse = rehearse,
         .failures = &failures,
+        .sign = sign,
     };
     if (rc == ERR_NONE) {
         rc =
             given.every_ms > 0 ? build_forever(&wanted, given.every_ms) : build_once(&wanted, &msg);
     }
+    signing_key_free(sign);
     free(definition);
     buffer_free(&failures);
     return options_end(command, rc, &msg);

@@ -20,5 +20,6 @@ extern const struct command command_pin;
 extern const struct command command_unpin;
 extern const struct command command_diff;
 extern const struct command command_repair;
+extern const struct command command_keygen;
 
 #endif

@@ -160,6 +160,7 @@ static int run(const struct command *command, int argc, char **argv)
     struct diff_arguments given;
     struct arguments arguments;
     struct report report = {.given = &given};
+    const struct release_check check = {.verify = false};
     struct errmsg msg;
     enum err rc = ERR_NONE;
     bool done;
@@ -170,7 +171,7 @@ static int run(const struct command *command, int argc, char **argv)
     }
     buffer_init(&report.keys, KEYS_TEXT_MAX);
     for (unsigned i = 0; rc == ERR_NONE && i < 2; i++) {
-        rc = which_release(given.root, i < arguments.count ? arguments.items[i] : NULL, false,
+        rc = which_release(given.root, i < arguments.count ? arguments.items[i] : NULL, &check,
                            &report.releases[i], &msg);
         if (rc == ERR_NONE) {
             rc = reader_open(report.releases[i], &report.readers[i], &msg);

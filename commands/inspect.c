@@ -265,7 +265,8 @@ static enum err inspect(const struct inspect_arguments *given, const struct argu
 {
     const struct collection *collection;
     struct release *release = NULL;
-    enum err rc = which_release(given->root, given->release, false, &release, msg);
+    enum err rc = which_release(given->root, given->release,
+                                &(struct release_check){.verify = false}, &release, msg);
 
     if (rc != ERR_NONE) {
         goto out;

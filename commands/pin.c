@@ -4,18 +4,15 @@
 #include "base/number.h"
 #include "commands/commands.h"
 #include "commands/ready.h"
+#include "commands/trust_options.h"
 #include "replica/root.h"
 
 struct pin_arguments {
-    const char *root;
-    int64_t warm_bytes;
+    struct ready_arguments ready;
 };
 
 static const struct option options[] = {
-    OPTION_REQUIRED("root", "DIR", struct pin_arguments, root,
-                    "the folder with releases/ and current"),
-    OPTION_SIZE("warm", "RATE", READY_WARM_DEFAULT, struct pin_arguments, warm_bytes,
-                READY_WARM_ABOUT),
+    READY_OPTIONS(struct pin_arguments),
     OPTION_END,
 };
 
@@ -24,7 +21,7 @@ static enum err choose(const struct pin_arguments *given, const struct arguments
                        struct release **release, uint64_t *number, struct errmsg *msg)
 {
     const char *text = arguments->count > 0 ? arguments->items[0] : NULL;
-    bool has_current = root_current_number(given->root, number);
+    bool has_current = root_current_number(given->ready.root, number);
     char *dir = NULL;
     int64_t wanted;
     enum err rc;
@@ -34,13 +31,13 @@ static enum err choose(const struct pin_arguments *given, const struct arguments
         return ERR_NONE;
     }
     if (text != NULL) {
-        return ready_release(given->root, text, given->warm_bytes, release, number, msg);
+        return ready_release(&given->ready, text, release, number, msg);
     }
-    rc = root_current(given->root, &dir, msg);
+    rc = root_current(given->ready.root, &dir, msg);
     if (rc == ERR_NONE) {
         rc = err_set(msg, ERR_NOT_FOUND,
                      "%s/current leads to %s, which is no release of this root; name one",
-                     given->root, dir);
+                     given->ready.root, dir);
     }
     free(dir);
     return rc;
@@ -63,7 +60,7 @@ static int run(const struct command *command, int argc, char **argv)
     }
     rc = choose(&given, &arguments, &release, &number, &msg);
     if (rc == ERR_NONE) {
-        rc = root_pin(given.root, number, &msg);
+        rc = root_pin(given.ready.root, number, &msg);
     }
     if (rc == ERR_NONE) {
         printf("release %s is active and pinned\n", release_name(name, number));

@@ -166,7 +166,7 @@ static void print_release(const struct list *list, unsigned index, struct buffer
                         .is_current = list->has_current && list->current == number,
                         .is_pinned = list->state.is_pinned && list->state.pinned == number};
 
-    if (release_open(dir, false, &release, &msg) == ERR_NONE) {
+    if (release_open(dir, &(struct release_check){.verify = false}, &release, &msg) == ERR_NONE) {
         line.manifest = release->manifest;
         count_files(&line);
     } else {

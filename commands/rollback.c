@@ -4,26 +4,23 @@
 #include "base/log.h"
 #include "commands/commands.h"
 #include "commands/ready.h"
+#include "commands/trust_options.h"
 #include "replica/root.h"
 #include "replica/root_state.h"
 
 struct rollback_arguments {
-    const char *root;
+    struct ready_arguments ready;
     const char *to;
     const char *reason;
-    int64_t warm_bytes;
 };
 
 static const struct option options[] = {
-    OPTION_REQUIRED("root", "DIR", struct rollback_arguments, root,
-                    "the folder with releases/ and current"),
+    READY_OPTIONS(struct rollback_arguments),
     OPTION_TEXT("to", "N", NULL, struct rollback_arguments, to,
                 "which release; by default the newest before the current one that was neither "
                 "refused nor rolled back"),
     OPTION_TEXT("reason", "TEXT", "by an operator", struct rollback_arguments, reason,
                 "why, for those who look at the list of releases"),
-    OPTION_SIZE("warm", "RATE", READY_WARM_DEFAULT, struct rollback_arguments, warm_bytes,
-                READY_WARM_ABOUT),
     OPTION_END,
 };
 
@@ -52,39 +49,41 @@ static enum err nothing_earlier(const char *root, uint64_t from, struct errmsg *
                    root, release_name(name, from), root);
 }
 
-/* Readies release NUMBER, unless it was put aside or is damaged: *RELEASE stays NULL then. */
+/*
+ * Readies release NUMBER, unless it was put aside, is damaged, or not trusted: *RELEASE stays NULL then.
+ */
 static enum err try_release(const struct rollback_arguments *given, const struct root_state *state,
                             uint64_t number, struct release **release, struct errmsg *msg)
 {
     char name[24];
     uint64_t hash;
-    enum err rc = root_content(given->root, number, &hash, msg);
+    enum err rc = root_content(given->ready.root, number, &hash, msg);
 
     if (rc != ERR_NONE || root_state_mark(state, number, hash) != NULL) {
         return rc;
     }
     release_name(name, number);
-    rc = ready_release(given->root, name, given->warm_bytes, release, &number, msg);
-    if (rc == ERR_CORRUPT) {
+    rc = ready_release(&given->ready, name, release, &number, msg);
+    if (rc == ERR_CORRUPT || rc == ERR_REFUSED) {
         log_warn("release_refused", "release=%s reason=\"%s\"", name, msg->text);
         rc = ERR_NONE;
     }
     return rc;
 }
 
-/* The newest before FROM that is whole and was not put aside. */
+/* The newest before FROM that is whole, trusted, and was not put aside. */
 static enum err ready_earlier(const struct rollback_arguments *given, uint64_t from,
                               struct release **release, uint64_t *to, struct errmsg *msg)
 {
     struct root_state state;
     uint64_t *numbers = NULL;
     unsigned count = 0;
-    enum err rc = root_state_read(given->root, &state, msg);
+    enum err rc = root_state_read(given->ready.root, &state, msg);
 
     if (rc != ERR_NONE) {
         return rc;
     }
-    rc = root_releases(given->root, &numbers, &count, msg);
+    rc = root_releases(given->ready.root, &numbers, &count, msg);
     for (unsigned i = count; rc == ERR_NONE && *release == NULL && i-- > 0;) {
         *to = numbers[i];
         if (*to < from) {
@@ -93,14 +92,14 @@ static enum err ready_earlier(const struct rollback_arguments *given, uint64_t f
     }
     free(numbers);
     root_state_free(&state);
-    return rc == ERR_NONE && *release == NULL ? nothing_earlier(given->root, from, msg) : rc;
+    return rc == ERR_NONE && *release == NULL ? nothing_earlier(given->ready.root, from, msg) : rc;
 }
 
 static enum err ready_named(const struct rollback_arguments *given, uint64_t from,
                             struct release **release, uint64_t *to, struct errmsg *msg)
 {
     char name[24];
-    enum err rc = ready_release(given->root, given->to, given->warm_bytes, release, to, msg);
+    enum err rc = ready_release(&given->ready, given->to, release, to, msg);
 
     if (rc == ERR_NONE && *to >= from) {
         rc = err_set(msg, ERR_USAGE,
@@ -126,13 +125,13 @@ static int run(const struct command *command, int argc, char **argv)
     if (done) {
         return code;
     }
-    rc = find_current(given.root, &from, &msg);
+    rc = find_current(given.ready.root, &from, &msg);
     if (rc == ERR_NONE) {
         rc = given.to != NULL ? ready_named(&given, from, &release, &to, &msg)
                               : ready_earlier(&given, from, &release, &to, &msg);
     }
     if (rc == ERR_NONE) {
-        rc = root_roll_back(given.root, from, to, given.reason, &msg);
+        rc = root_roll_back(given.ready.root, from, to, given.reason, &msg);
     }
     if (rc == ERR_NONE) {
         printf("release %s is active\n", release_name(name, to));

@@ -3,6 +3,7 @@
  */
 #include "base/options.h"
 #include "commands/commands.h"
+#include "commands/trust_options.h"
 #include "service/server.h"
 
 struct serve_options {
@@ -10,6 +11,7 @@ struct serve_options {
     const char *listen;
     int64_t threads; /* 0: one a core */
     int64_t connections;
+    struct option_texts trust;
     bool no_verify;
     const char *admin;
     int64_t scrub;
@@ -26,6 +28,8 @@ static const struct option options[] = {
                    "event loops; by default one a core"),
     OPTION_INTEGER("connections", "N", "10000", 1, 1000000, struct serve_options, connections,
                    "open connections at a time; more are closed at once"),
+    OPTION_TEXTS("trust", "PUB", struct serve_options, trust,
+                 "serve only releases signed by a key in this file; see also DIR/trusted.pub"),
     OPTION_FLAG("no-verify", struct serve_options, no_verify,
                 "serve a release without reading all of it first"),
     OPTION_TEXT("admin", "HOST:PORT", NULL, struct serve_options, admin,
@@ -44,6 +48,7 @@ static int run(const struct command *command, int argc, char **argv)
 {
     struct serve_options o = {.root = NULL};
     struct arguments arguments;
+    struct trust trust;
     struct errmsg msg;
     enum err rc;
     bool done;
@@ -53,19 +58,22 @@ static int run(const struct command *command, int argc, char **argv)
     if (done) {
         return code;
     }
-    rc = server_run(
-        &(struct server_options){
-            .root = o.root,
-            .listen = o.listen,
-            .threads = (unsigned)o.threads,
-            .connections = (unsigned)o.connections,
-            .verify = !o.no_verify,
-            .admin = o.admin,
-            .scrub_bytes_per_second = (uint64_t)o.scrub,
-            .scrub_every_ms = o.scrub_every_ms,
-            .repair = o.repair_from != NULL ? &repair : NULL,
-        },
-        &msg);
+    rc = trust_from_options(&o.trust, &trust, &msg);
+    if (rc == ERR_NONE) {
+        rc = server_run(
+            &(struct server_options){
+                .root = o.root,
+                .listen = o.listen,
+                .threads = (unsigned)o.threads,
+                .connections = (unsigned)o.connections,
+                .check = {.verify = !o.no_verify, .trust = &trust, .root = o.root},
+                .admin = o.admin,
+                .scrub_bytes_per_second = (uint64_t)o.scrub,
+                .scrub_every_ms = o.scrub_every_ms,
+                .repair = o.repair_from != NULL ? &repair : NULL,
+            },
+            &msg);
+    }
     return options_end(command, rc, &msg);
 }
 

@@ -2,6 +2,7 @@
 
 #include "commands/commands.h"
 #include "commands/failures.h"
+#include "commands/trust_options.h"
 #include "commands/which_release.h"
 #include "commands/walk.h"
 #include "replica/logical.h"
@@ -11,6 +12,7 @@
 struct verify_arguments {
     const char *root;
     const char *release;
+    struct option_texts trust;
     bool requests;
     int64_t rate;
 };
@@ -20,6 +22,7 @@ static const struct option options[] = {
                     "the folder with releases/ and current"),
     OPTION_TEXT("release", "N", NULL, struct verify_arguments, release,
                 "which release; by default the current one"),
+    OPTION_TEXTS("trust", "PUB", struct verify_arguments, trust, TRUST_ABOUT),
     OPTION_SIZE("rate", "RATE", NULL, struct verify_arguments, rate,
                 "at leisure: read so many bytes a second, and list every damaged page"),
     OPTION_FLAG("requests", struct verify_arguments, requests,
@@ -64,45 +67,80 @@ static enum err verify_at_leisure(const struct release *release, uint64_t rate, 
     return rc;
 }
 
+/* "; signed by 1a2b..., not checked: no key is trusted here" */
+static enum err print_result(const struct release *release, const struct release_check *check,
+                             struct errmsg *msg)
+{
+    struct trust trust = *check->trust;
+    struct signature signature;
+    bool is_signed = false;
+    enum err rc = trust_add_root(&trust, check->root, msg);
+
+    if (rc == ERR_NONE) {
+        rc = signature_read(release->dir, &is_signed, &signature, msg);
+    }
+    if (rc != ERR_NONE) {
+        return rc;
+    }
+    printf("%s: %u files verified; ", release->dir, release->manifest->file_count);
+    if (!is_signed) {
+        puts("not signed");
+    } else {
+        printf("signed by %s%s\n", signature.signer.text,
+               trust.count > 0 ? "" : ", not checked: no key is trusted here");
+    }
+    return ERR_NONE;
+}
+
+static enum err verify(const struct verify_arguments *given, struct errmsg *msg)
+{
+    struct trust trust;
+    struct release_check check = {.verify = given->rate == 0, .trust = &trust, .root = given->root};
+    struct release *release = NULL;
+    struct reader *reader = NULL;
+    enum err rc = trust_from_options(&given->trust, &trust, msg);
+
+    if (rc == ERR_NONE) {
+        rc = which_release(given->root, given->release, &check, &release, msg);
+    }
+    if (rc == ERR_NONE && given->rate > 0) {
+        rc = verify_at_leisure(release, (uint64_t)given->rate, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = reader_open(release, &reader, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = logical_verify(reader, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = print_result(release, &check, msg);
+    }
+    if (rc == ERR_NONE && given->requests) {
+        rc = check_requests(release, msg);
+    }
+    reader_close(reader);
+    release_drop(release);
+    return rc;
+}
+
 static int run(const struct command *command, int argc, char **argv)
 {
     struct verify_arguments given;
     struct arguments arguments;
-    struct release *release = NULL;
-    struct reader *reader = NULL;
     struct errmsg msg;
     bool done;
-    enum err rc;
     int code = options_begin(command, argc, argv, &given, &arguments, &done);
 
     if (done) {
         return code;
     }
-    rc = which_release(given.root, given.release, given.rate == 0, &release, &msg);
-    if (rc == ERR_NONE && given.rate > 0) {
-        rc = verify_at_leisure(release, (uint64_t)given.rate, &msg);
-    }
-    if (rc == ERR_NONE) {
-        rc = reader_open(release, &reader, &msg);
-    }
-    if (rc == ERR_NONE) {
-        rc = logical_verify(reader, &msg);
-    }
-    if (rc == ERR_NONE) {
-        printf("%s: %u files verified\n", release->dir, release->manifest->file_count);
-    }
-    if (rc == ERR_NONE && given.requests) {
-        rc = check_requests(release, &msg);
-    }
-    reader_close(reader);
-    release_drop(release);
-    return options_end(command, rc, &msg);
+    return options_end(command, verify(&given, &msg), &msg);
 }
 
 const struct command command_verify = {
     .name = "verify",
-    .usage = "--root DIR [--release N] [--rate RATE] [--requests]",
-    .about = "checks every page of a release, and what it holds, against its hashes",
+    .usage = "--root DIR [--release N] [--trust PUB] [--rate RATE] [--requests]",
+    .about = "checks every page of a release, what it holds, and its signature",
     .options = options,
     .run = run,
 };

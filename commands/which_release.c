@@ -29,14 +29,14 @@ enum err which_release_dir(const char *root, const char *number, char **dir, str
     return ERR_NONE;
 }
 
-enum err which_release(const char *root, const char *number, bool verify, struct release **out,
-                       struct errmsg *msg)
+enum err which_release(const char *root, const char *number, const struct release_check *check,
+                       struct release **out, struct errmsg *msg)
 {
     char *dir = NULL;
     enum err rc = which_release_dir(root, number, &dir, msg);
 
     if (rc == ERR_NONE) {
-        rc = release_open(dir, verify, out, msg);
+        rc = release_open(dir, check, out, msg);
     }
     free(dir);
     return rc;

@@ -2,17 +2,16 @@
 #ifndef VITRINE_COMMANDS_WHICH_RELEASE_H
 #define VITRINE_COMMANDS_WHICH_RELEASE_H
 
-#include <stdbool.h>
-
 #include "base/err.h"
 #include "replica/release.h"
 
 /*
- * Opens release NUMBER ("42", "000042") of ROOT, or the current one when NUMBER is NULL; VERIFY as in
+ * Opens release NUMBER ("42", "000042") of ROOT, or the current one when NUMBER is NULL; CHECK as in
  * release_open. ERR_USAGE when it is no number, ERR_NOT_FOUND when there is no such release.
  */
-MUST_CHECK enum err which_release(const char *root, const char *number, bool verify,
-                                  struct release **out, struct errmsg *msg);
+MUST_CHECK enum err which_release(const char *root, const char *number,
+                                  const struct release_check *check, struct release **out,
+                                  struct errmsg *msg);
 
 /* The folder of that release, on the heap. Errors as above. */
 MUST_CHECK enum err which_release_dir(const char *root, const char *number, char **dir,

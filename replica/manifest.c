@@ -93,6 +93,16 @@ static uint64_t content_hash(const struct manifest *manifest)
     return hash;
 }
 
+static uint64_t definition_hash(const struct manifest *manifest)
+{
+    for (unsigned i = 0; i < manifest->file_count; i++) {
+        if (manifest->files[i].kind == FILE_DEFINITION) {
+            return manifest->files[i].hash;
+        }
+    }
+    return 0;
+}
+
 void manifest_write(const struct manifest *manifest, struct buffer *out)
 {
     size_t start = out->len;
@@ -104,8 +114,14 @@ void manifest_write(const struct manifest *manifest, struct buffer *out)
                   "  \"release\": %" PRIu64 ",\n  \"built_ms\": %" PRId64 ",\n  \"definition\": ",
                   manifest->number, manifest->built_ms);
     json_write_string(out, manifest->definition_name);
+    buffer_printf(out, ",\n  \"definition_hash\": \"%016" PRIx64 "\"", definition_hash(manifest));
     buffer_append_str(out, ",\n  \"source_position\": ");
     json_write_string(out, manifest->source_position);
+    if (manifest->parent_number > 0) {
+        buffer_printf(out,
+                      ",\n  \"parent\": %" PRIu64 ",\n  \"parent_content\": \"%016" PRIx64 "\"",
+                      manifest->parent_number, manifest->parent_content);
+    }
     buffer_printf(out, ",\n  \"content\": \"%016" PRIx64 "\"", content_hash(manifest));
     write_collections(out, manifest);
     buffer_append_str(out, ",\n  \"files\": [\n");
@@ -308,6 +324,16 @@ static enum err read_collections(const struct parse *parse, const json_t *collec
     return ERR_NONE;
 }
 
+/* The first release of a root has no parent. */
+static bool get_parent(const json_t *root, struct manifest *manifest)
+{
+    if (json_object_get(root, "parent") == NULL) {
+        return json_object_get(root, "parent_content") == NULL;
+    }
+    return get_unsigned(root, "parent", &manifest->parent_number) && manifest->parent_number > 0 &&
+           get_hash(root, "parent_content", &manifest->parent_content);
+}
+
 static enum err read_root(const struct parse *parse, const json_t *root)
 {
     struct manifest *manifest = parse->manifest;
@@ -331,7 +357,8 @@ static enum err read_root(const struct parse *parse, const json_t *root)
         !get_unsigned(root, "built_ms", &built) ||
         !get_text(parse, root, "definition", &manifest->definition_name) ||
         !get_text(parse, root, "source_position", &manifest->source_position) ||
-        !get_hash(root, "content", &manifest->content_hash)) {
+        !get_hash(root, "definition_hash", &manifest->definition_hash) ||
+        !get_hash(root, "content", &manifest->content_hash) || !get_parent(root, manifest)) {
         return damaged(parse, "a member is missing or of the wrong type");
     }
     manifest->built_ms = (int64_t)built;
@@ -341,6 +368,9 @@ static enum err read_root(const struct parse *parse, const json_t *root)
     }
     if (rc == ERR_NONE && content_hash(manifest) != manifest->content_hash) {
         return damaged(parse, "the content hash differs");
+    }
+    if (rc == ERR_NONE && definition_hash(manifest) != manifest->definition_hash) {
+        return damaged(parse, "the definition hash differs from that of the file");
     }
     return rc;
 }

@@ -59,12 +59,15 @@ struct manifest {
     unsigned oldest_reader; /* the lowest FORMAT_VERSION that can read it */
     struct slice definition_name;
     struct slice source_position;
-    int64_t built_ms; /* when, ms since 1970 */
+    int64_t built_ms;        /* when, ms since 1970 */
+    uint64_t parent_number;  /* the release that was current when it was built; 0: none was */
+    uint64_t parent_content; /* content_hash of that release */
     struct manifest_collection *collections;
     unsigned collection_count;
     struct manifest_file *files;
     unsigned file_count;
     uint64_t content_hash; /* over kind, path, size and hash of all files: equal data, equal hash */
+    uint64_t definition_hash; /* XXH3-64 of the definition's text; 0 when there is no such file */
 };
 
 MUST_CHECK enum err manifest_read(const char *path, struct manifest **out, struct errmsg *msg);
@@ -76,7 +79,7 @@ void manifest_free(struct manifest *manifest); /* accepts NULL */
 const struct manifest_collection *manifest_collection(const struct manifest *manifest,
                                                       struct slice name);
 
-/* Appends the JSON, content hash and checksum computed here. */
+/* Appends the JSON; content hash, definition hash and checksum are computed here. */
 void manifest_write(const struct manifest *manifest, struct buffer *out);
 
 #endif

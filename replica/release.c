@@ -31,6 +31,111 @@ bool release_number(const char *name, uint64_t *number)
     return true;
 }
 
+/* ---- what the manifest must pass ---- */
+
+static enum err check_trust(const char *dir, const struct release_check *check,
+                            struct slice manifest, struct errmsg *msg)
+{
+    struct trust trust = {.count = 0};
+    enum err rc = ERR_NONE;
+
+    if (check->trust != NULL) {
+        trust = *check->trust;
+    }
+    if (check->root != NULL) {
+        rc = trust_add_root(&trust, check->root, msg);
+    }
+    return rc == ERR_NONE ? trust_check(&trust, dir, manifest, msg) : rc;
+}
+
+/* A signed manifest of another release does not pass for the one that the folder is named after. */
+static enum err check_number(const char *dir, const struct manifest *manifest, struct errmsg *msg)
+{
+    const char *slash = strrchr(dir, '/');
+    const char *name = slash == NULL ? dir : slash + 1;
+    char expected[24];
+    uint64_t number;
+
+    if (!release_number(name, &number) || number == manifest->number) {
+        return ERR_NONE;
+    }
+    return err_set(msg, ERR_CORRUPT,
+                   "%s/manifest.json: this is the manifest of release %s; fetch or build %s again",
+                   dir, release_name(expected, manifest->number), name);
+}
+
+enum err release_check_replay(const char *dir, uint64_t number, uint64_t highest,
+                              struct errmsg *msg)
+{
+    if (number >= highest) {
+        return ERR_NONE;
+    }
+    return err_set(msg, ERR_REFUSED,
+                   "%s: release %" PRIu64 " is older than %" PRIu64 ", which was active here; only "
+                   "`vitrine activate` goes back",
+                   dir, number, highest);
+}
+
+static enum err check_manifest(const char *dir, const struct release_check *check,
+                               const struct manifest *manifest, struct errmsg *msg)
+{
+    enum err rc = check_number(dir, manifest, msg);
+
+    if (rc == ERR_NONE) {
+        rc = release_check_replay(dir, manifest->number, check->highest, msg);
+    }
+    if (rc == ERR_NONE && check->definition_name != NULL &&
+        !slice_is(manifest->definition_name, check->definition_name)) {
+        rc =
+            err_set(msg, ERR_REFUSED,
+                    "%s: the release is of the definition \"%.*s\", what is served here of \"%s\"; "
+                    "`vitrine activate --allow-foreign` takes it all the same",
+                    dir, SLICE_ARG(manifest->definition_name), check->definition_name);
+    }
+    return rc;
+}
+
+static enum err no_release(const char *dir, struct errmsg *msg)
+{
+    return err_set(msg, ERR_NOT_FOUND, "%s: no release here (no manifest.json)", dir);
+}
+
+enum err release_read_manifest(const char *dir, const struct release_check *check,
+                               struct manifest **out, struct errmsg *msg)
+{
+    char *path = path_join(dir, "manifest.json");
+    struct manifest *manifest = NULL;
+    struct buffer text;
+    enum err rc;
+
+    buffer_init(&text, MANIFEST_SIZE_MAX);
+    if (!file_exists(path)) {
+        rc = no_release(dir, msg);
+        goto out;
+    }
+    rc = file_read(path, &text, msg);
+    if (rc == ERR_NONE) {
+        rc = check_trust(dir, check, buffer_slice(&text), msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = manifest_parse(path, buffer_slice(&text), &manifest, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = check_manifest(dir, check, manifest, msg);
+    }
+out:
+    free(path);
+    buffer_free(&text);
+    if (rc != ERR_NONE) {
+        manifest_free(manifest);
+        return rc;
+    }
+    *out = manifest;
+    return ERR_NONE;
+}
+
+/* ---- what the files must pass ---- */
+
 /* Every partition belongs to a collection of the definition, has its kind of key, and comes after
  * the one before it. */
 static enum err check_partition(const struct release *release, const struct manifest_file *file,
@@ -118,42 +223,46 @@ static enum err load_definition(struct release *release, struct errmsg *msg)
     return err_set(msg, ERR_CORRUPT, "%s: the manifest lists no definition", release->dir);
 }
 
-/* PATH is the manifest. Who removes a release locks it exclusively first. */
-static enum err lock_shared(struct release *release, const char *path, struct errmsg *msg)
+/*
+ * Locks the manifest shared, before anything is read: who removes a release locks it exclusively first.
+ */
+static enum err lock_shared(struct release *release, struct errmsg *msg)
 {
+    char *path = path_join(release->dir, "manifest.json");
+    enum err rc = ERR_NONE;
+
     release->lock_fd = open(path, O_RDONLY | O_CLOEXEC);
     if (release->lock_fd < 0) {
-        return err_sys(msg, errno, "open %s", path);
+        rc = errno == ENOENT ? no_release(release->dir, msg) : err_sys(msg, errno, "open %s", path);
+    } else if (flock(release->lock_fd, LOCK_SH | LOCK_NB) != 0) {
+        rc = errno == EWOULDBLOCK
+                 ? err_set(msg, ERR_NOT_FOUND, "%s: the release is being removed", release->dir)
+                 : err_sys(msg, errno, "lock %s", path);
     }
-    if (flock(release->lock_fd, LOCK_SH | LOCK_NB) == 0) {
-        return ERR_NONE;
-    }
-    return errno == EWOULDBLOCK
-               ? err_set(msg, ERR_NOT_FOUND, "%s: the release is being removed", release->dir)
-               : err_sys(msg, errno, "lock %s", path);
+    free(path);
+    return rc;
 }
 
-enum err release_open(const char *dir, bool verify, struct release **out, struct errmsg *msg)
+enum err release_open(const char *dir, const struct release_check *check, struct release **out,
+                      struct errmsg *msg)
 {
     struct release *release = memory_calloc(1, sizeof *release);
-    char *path = path_join(dir, "manifest.json");
     enum err rc;
 
     release->dir = memory_copy_str(dir);
     release->lock_fd = -1;
     atomic_init(&release->references, 1);
-    if (!file_exists(path)) {
-        rc = err_set(msg, ERR_NOT_FOUND, "%s: no release here (no manifest.json)", dir);
-        goto out;
-    }
-    rc = lock_shared(release, path, msg);
+    rc = lock_shared(release, msg);
     if (rc == ERR_NONE) {
-        rc = manifest_read(path, &release->manifest, msg);
+        rc = release_read_manifest(dir, check, &release->manifest, msg);
     }
     if (rc == ERR_NONE) {
         rc = verify_sizes(dir, release->manifest, msg);
     }
-    if (rc == ERR_NONE && verify) {
+    if (rc == ERR_NONE && check->verify) {
+        rc = verify_names(dir, release->manifest, msg);
+    }
+    if (rc == ERR_NONE && check->verify) {
         rc = verify_pages(dir, release->manifest, msg);
     }
     if (rc == ERR_NONE) {
@@ -162,8 +271,6 @@ enum err release_open(const char *dir, bool verify, struct release **out, struct
     if (rc == ERR_NONE) {
         rc = check_files(release, msg);
     }
-out:
-    free(path);
     if (rc != ERR_NONE) {
         release_drop(release);
         return rc;

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "definition/definition.h"
 #include "replica/manifest.h"
+#include "replica/trust.h"
 
 struct release {
     char *dir;
@@ -24,14 +25,39 @@ struct release {
     atomic_int references;
 };
 
+/* What a release must satisfy to be opened; all zero asks for the least. */
+struct release_check {
+    bool verify;                 /* hash every page of every file, and find no other file */
+    const struct trust *trust;   /* signed by one of these keys; NULL or no keys: need not be */
+    const char *root;            /* ROOT/trusted.pub counts, too, when it is there; NULL: no root */
+    const char *definition_name; /* it is of this definition; NULL: of any */
+    uint64_t highest;            /* see release_check_replay; 0: any number will do */
+};
+
 /*
- * Opens the release in DIR: manifest, definition, and that every file is there with its size.
- * With VERIFY every page of every file is hashed as well and compared with the manifest.
- * ERR_CORRUPT names the file and the page; ERR_NOT_FOUND when there is no release in DIR, or it is
- * being removed.
+ * Opens the release in DIR: signature, manifest, definition, and that every file is there with its
+ * size; with `verify` every page is compared with its hash as well. A folder that is named as a
+ * release must hold the release of that number.
+ * ERR_CORRUPT names the file and the page, ERR_REFUSED the check that failed (trust, replay, foreign
+ * definition); ERR_NOT_FOUND when there is no release in DIR, or it is being removed.
  */
-MUST_CHECK enum err release_open(const char *dir, bool verify, struct release **out,
-                                 struct errmsg *msg);
+MUST_CHECK enum err release_open(const char *dir, const struct release_check *check,
+                                 struct release **out, struct errmsg *msg);
+
+/*
+ * The first half of release_open, for a folder that holds no more than manifest.json and
+ * manifest.sig yet: believes the manifest only when it passes CHECK.
+ */
+MUST_CHECK enum err release_read_manifest(const char *dir, const struct release_check *check,
+                                          struct manifest **out, struct errmsg *msg);
+
+/*
+ * A signature does not grow old: whoever can answer in the builder's place can offer a release of
+ * last year again. So what activates by itself refuses a NUMBER below HIGHEST, the highest number that
+ * was ever active in the root. A person may go back. DIR names the release in the message.
+ */
+MUST_CHECK enum err release_check_replay(const char *dir, uint64_t number, uint64_t highest,
+                                         struct errmsg *msg);
 struct release *release_hold(struct release *release);
 void release_drop(struct release *release); /* accepts NULL */
 

@@ -24,6 +24,14 @@ MUST_CHECK enum err file_hash(const char *path, uint64_t *hash, uint64_t *size_b
 MUST_CHECK enum err verify_sizes(const char *dir, const struct manifest *manifest,
                                  struct errmsg *msg);
 
+/*
+ * Checks that DIR holds nothing but what MANIFEST lists, the manifest and its signature, and that all
+ * of it are regular files: neither links that lead out of what was verified nor anything that a
+ * reader might pick up. ERR_CORRUPT names the file.
+ */
+MUST_CHECK enum err verify_names(const char *dir, const struct manifest *manifest,
+                                 struct errmsg *msg);
+
 /* Checks every page of every file: `DIR/loans/0003.db: page 17: hash differs`. */
 MUST_CHECK enum err verify_pages(const char *dir, const struct manifest *manifest,
                                  struct errmsg *msg);

@@ -20,11 +20,12 @@ static void compile(struct plan *plan)
     }
 }
 
-enum err plan_open(const char *dir, bool verify, struct plan **out, struct errmsg *msg)
+enum err plan_open(const char *dir, const struct release_check *check, struct plan **out,
+                   struct errmsg *msg)
 {
     struct release *release;
     struct plan *plan;
-    enum err rc = release_open(dir, verify, &release, msg);
+    enum err rc = release_open(dir, check, &release, msg);
 
     if (rc != ERR_NONE) {
         return rc;

@@ -28,8 +28,9 @@ struct plan {
     atomic_int references;
 };
 
-/* Opens (and with VERIFY verifies) the release in DIR and compiles it. Errors: as release_open. */
-MUST_CHECK enum err plan_open(const char *dir, bool verify, struct plan **out, struct errmsg *msg);
+/* Opens the release in DIR, which must pass CHECK, and compiles it. Errors: as release_open. */
+MUST_CHECK enum err plan_open(const char *dir, const struct release_check *check, struct plan **out,
+                              struct errmsg *msg);
 struct plan *plan_hold(struct plan *plan);
 void plan_drop(struct plan *plan); /* accepts NULL */
 

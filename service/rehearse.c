@@ -75,7 +75,7 @@ enum err rehearse(const char *dir, struct buffer *failures, struct errmsg *msg)
 {
     struct stage stage;
     struct plan *plan = NULL;
-    enum err rc = plan_open(dir, false, &plan, msg);
+    enum err rc = plan_open(dir, &(struct release_check){.verify = false}, &plan, msg);
 
     if (rc != ERR_NONE) {
         return rc;

@@ -257,10 +257,10 @@ static enum err open_first(const struct server_options *options, char **dir, str
     if (rc != ERR_NONE) {
         return rc;
     }
-    rc = plan_open(*dir, options->verify, plan, msg);
+    rc = plan_open(*dir, &options->check, plan, msg);
     if (rc == ERR_NONE) {
         log_info("release_opened", "release=%s verified=%s ms=%" PRId64, (*plan)->release_name,
-                 options->verify ? "yes" : "no", monotonic_ms() - started_ms);
+                 options->check.verify ? "yes" : "no", monotonic_ms() - started_ms);
     }
     return rc;
 }
@@ -322,7 +322,7 @@ static struct server *server_make(const struct server_options *options)
         server->listen_fds[i] = -1;
     }
     server->swap.root = options->root;
-    server->swap.verify = options->verify;
+    server->swap.check = options->check;
     server->swap.on_plan = on_plan;
     server->swap.on_refused = on_refused;
     server->swap.context = server;

@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "replica/repair.h"
+#include "replica/release.h"
 
 enum {
     SERVER_THREADS_MAX = 256,
@@ -24,11 +25,11 @@ struct server_options {
     const char *listen;                 /* "HOST:PORT", see listener.h */
     unsigned threads;                   /* 0: one a core */
     unsigned connections;               /* open at a time; 0: SERVER_CONNECTIONS_MAX */
-    bool verify;                        /* every page of a release before it is served */
     const char *admin;                  /* "HOST:PORT" of /healthz, /readyz and /metrics, or NULL */
     uint64_t scrub_bytes_per_second;    /* read again in the background; 0: nothing */
     int64_t scrub_every_ms;             /* from one pass to the next */
     const struct repair_source *repair; /* where good files come from, or NULL */
+    struct release_check check;         /* what a release must pass to be served */
 };
 
 /*

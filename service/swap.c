@@ -42,10 +42,10 @@ static void on_work(uv_work_t *work)
 
     /* Whoever waits for an answer goes first; the pool has nothing else to do. */
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), OPENING_NICE);
-    swap->rc = plan_open(swap->target, swap->verify, &swap->plan, &swap->msg);
+    swap->rc = plan_open(swap->target, &swap->check, &swap->plan, &swap->msg);
     if (swap->rc == ERR_NONE) {
         log_info("release_opened", "release=%s verified=%s ms=%" PRId64, swap->plan->release_name,
-                 swap->verify ? "yes" : "no", monotonic_ms() - started_ms);
+                 swap->check.verify ? "yes" : "no", monotonic_ms() - started_ms);
     } else if (is_reopening || strcmp(swap->said, swap->msg.text) != 0) {
         log_error("release_refused", "dir=%s reason=\"%s\"", swap->target, swap->msg.text);
     }

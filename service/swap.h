@@ -32,7 +32,7 @@ enum {
 
 struct swap {
     const char *root;
-    bool verify;
+    struct release_check check; /* what a release must pass to be served */
     /* A release was opened; the callee gets the reference. */
     void (*on_plan)(void *context, struct plan *plan);
     void (*on_refused)(void *context); /* or it could not be */
@@ -56,7 +56,8 @@ struct swap {
     struct errmsg msg;
 };
 
-/* SEEN is the folder that is served already; it is copied. ROOT must outlive the swap. */
+/* SEEN is the folder that is served already; it is copied. The members that the caller
+ * fills point to what must outlive the swap. */
 MUST_CHECK enum err swap_start(struct swap *swap, uv_loop_t *loop, const char *seen,
                                struct errmsg *msg);
 

@@ -297,7 +297,7 @@ static void assert_current_is_whole(const struct library *library, uint64_t numb
     struct errmsg msg;
     char *dir = library_current(library);
 
-    if (release_open(dir, true, &release, &msg) != ERR_NONE ||
+    if (release_open(dir, &(struct release_check){.verify = true}, &release, &msg) != ERR_NONE ||
         reader_open(release, &reader, &msg) != ERR_NONE ||
         logical_verify(reader, &msg) != ERR_NONE) {
         fail_msg("%s", msg.text);
@@ -493,7 +493,8 @@ static void a_delta_build_of_the_other_source_changes_copies(void **state)
     choose_source(library, 1);
     assert_int_equal(library_build(library, &number, &msg), ERR_NONE);
     dir = library_current(library);
-    assert_int_equal(release_open(dir, false, &after, &msg), ERR_NONE);
+    assert_int_equal(release_open(dir, &(struct release_check){.verify = false}, &after, &msg),
+                     ERR_NONE);
     manifest = after->manifest;
     for (unsigned i = 0; i < manifest->file_count; i++) {
         char *path = path_join(dir, "%.*s", SLICE_ARG(manifest->files[i].path));
@@ -529,7 +530,8 @@ static int set_up(void **state)
             fail_msg("%s", msg.text);
         }
         dir = library_current(&library);
-        assert_int_equal(release_open(dir, true, &release, &msg), ERR_NONE);
+        assert_int_equal(release_open(dir, &(struct release_check){.verify = true}, &release, &msg),
+                         ERR_NONE);
         sources[i].held = held_by(release->manifest);
         release_drop(release);
         free(dir);

@@ -181,7 +181,8 @@ static int set_up(void **state)
     library_find_keys(&hostile.library, &hostile.keys);
     add_folder(hostile.dir);
     qsort(hostile.files, hostile.file_count, sizeof hostile.files[0], compare_files);
-    if (release_open(hostile.dir, true, &release, &msg) != ERR_NONE) {
+    if (release_open(hostile.dir, &(struct release_check){.verify = true}, &release, &msg) !=
+        ERR_NONE) {
         fail_msg("%s", msg.text);
     }
     for (unsigned i = 0; i < hostile.file_count; i++) {
@@ -245,7 +246,8 @@ static void assert_refused(const struct hostile_file *file)
 {
     struct release *release;
     struct errmsg msg = {""};
-    enum err rc = release_open(hostile.dir, true, &release, &msg);
+    enum err rc =
+        release_open(hostile.dir, &(struct release_check){.verify = true}, &release, &msg);
 
     if (rc != ERR_CORRUPT || strstr(msg.text, file->path) == NULL) {
         fail_msg("%s at %zu of %s, round %" PRIu64 ": %s", doing.change, doing.at, file->path,
@@ -279,7 +281,8 @@ static void assert_read_ends_well(const struct hostile_file *file, struct outcom
     struct errmsg msg = {""};
     uint64_t hash = 0;
     uint64_t rows;
-    enum err rc = release_open(hostile.dir, false, &release, &msg);
+    enum err rc =
+        release_open(hostile.dir, &(struct release_check){.verify = false}, &release, &msg);
 
     if (rc != ERR_NONE) {
         outcome->unopened++;
@@ -364,7 +367,8 @@ static void a_reader_survives_a_change_of_any_byte(void **state)
     struct errmsg msg;
 
     (void)state;
-    if (release_open(hostile.dir, true, &release, &msg) != ERR_NONE) {
+    if (release_open(hostile.dir, &(struct release_check){.verify = true}, &release, &msg) !=
+        ERR_NONE) {
         fail_msg("%s", msg.text);
     }
     for (unsigned i = 0; i < hostile.file_count; i++) {
@@ -453,7 +457,8 @@ static void the_restored_release_is_the_one_that_was_built(void **state)
     struct errmsg msg;
 
     (void)state;
-    if (release_open(hostile.dir, true, &release, &msg) != ERR_NONE) {
+    if (release_open(hostile.dir, &(struct release_check){.verify = true}, &release, &msg) !=
+        ERR_NONE) {
         fail_msg("%s", msg.text);
     }
     release_drop(release);

@@ -28,6 +28,7 @@ LIBRARIES = {
     "llhttp.h": {"service"},
     "yaml.h": {"definition"},
     "jansson.h": {"replica", "service"},
+    "sodium.h": {"replica"},
     "xxhash.h": {"source", "replica", "builder"},
 }
 

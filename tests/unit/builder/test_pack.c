@@ -57,7 +57,7 @@ static struct release *build_again(struct shelf *shelf)
     OK(file_write(path, slice_str(definition_text), &shelf->msg));
     OK(build_release(&options, false, &result, &shelf->msg));
     OK(root_current(root, &dir, &shelf->msg));
-    OK(release_open(dir, true, &release, &shelf->msg));
+    OK(release_open(dir, &(struct release_check){.verify = true}, &release, &shelf->msg));
     free(dir);
     free(root);
     free(path);

@@ -175,7 +175,9 @@ static void decimals_are_listed_by_value_though_the_source_holds_text(void **sta
         fail_msg("%s", fixture->msg.text);
     }
     arena_init(&arena, 4096);
-    assert_int_equal(release_open(current, true, &release, &fixture->msg), ERR_NONE);
+    assert_int_equal(
+        release_open(current, &(struct release_check){.verify = true}, &release, &fixture->msg),
+        ERR_NONE);
     assert_int_equal(reader_open(release, &reader, &fixture->msg), ERR_NONE);
     assert_int_equal(reader_listing(reader, 0, 0, 0, 4, &arena, keys, &got, &fixture->msg),
                      ERR_NONE);

@@ -438,7 +438,8 @@ static inline void fixture_publish(struct fixture *fixture)
 static inline void fixture_open(struct fixture *fixture)
 {
     fixture_publish(fixture);
-    OK(release_open(fixture->folder, true, &fixture->release, &fixture->msg));
+    OK(release_open(fixture->folder, &(struct release_check){.verify = true}, &fixture->release,
+                    &fixture->msg));
     OK(reader_open(fixture->release, &fixture->reader, &fixture->msg));
 }
 

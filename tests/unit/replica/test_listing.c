@@ -126,7 +126,8 @@ static void a_release_without_the_file_of_a_listing_is_refused(void **state)
         }
     }
     fixture_write_manifest(fixture);
-    OK(release_open(fixture->folder, false, &fixture->release, &fixture->msg));
+    OK(release_open(fixture->folder, &(struct release_check){.verify = false}, &fixture->release,
+                    &fixture->msg));
     assert_int_equal(reader_open(fixture->release, &fixture->reader, &fixture->msg), ERR_CORRUPT);
     assert_string_equal(fixture->msg.text,
                         "the release has no file for the listing down of sheets");

@@ -94,7 +94,8 @@ static enum err verify(struct fixture *fixture)
     fixture->reader = NULL;
     fixture->release = NULL;
     fixture_write_manifest(fixture);
-    OK(release_open(fixture->folder, true, &fixture->release, &fixture->msg));
+    OK(release_open(fixture->folder, &(struct release_check){.verify = true}, &fixture->release,
+                    &fixture->msg));
     OK(reader_open(fixture->release, &fixture->reader, &fixture->msg));
     return logical_verify(fixture->reader, &fixture->msg);
 }

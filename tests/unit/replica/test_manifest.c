@@ -68,6 +68,8 @@ static const struct manifest example = {
     .built_ms = 1600000000123,
     .collections = collections,
     .collection_count = COLLECTIONS,
+    .parent_number = 41,
+    .parent_content = 0x0123456789abcdef,
     .files = files,
     .file_count = FILES,
 };
@@ -165,6 +167,9 @@ static void what_is_written_is_read(void **state)
     assert_int_equal(manifest->oldest_reader, FORMAT_VERSION);
     assert_int_equal(manifest->built_ms, 1600000000123);
     assert_true(slice_is(manifest->definition_name, "library"));
+    assert_int_equal(manifest->definition_hash, 5); /* that of its file */
+    assert_int_equal(manifest->parent_number, 41);
+    assert_true(manifest->parent_content == 0x0123456789abcdef);
     assert_true(slice_is(manifest->source_position, "0/16B3748 \"x\""));
     assert_int_equal(manifest->collection_count, COLLECTIONS);
     for (unsigned i = 0; i < COLLECTIONS; i++) {
@@ -208,6 +213,8 @@ static void the_content_hash_is_that_of_the_files_not_of_the_release(void **stat
     other.number = 43;
     other.built_ms = 1;
     other.source_position = slice_str("later");
+    other.parent_number = 42;
+    other.parent_content = 7;
     assert_true(content_of(&other) == content_of(&example));
     memcpy(changed, files, sizeof changed);
     other.files = changed;
@@ -216,6 +223,26 @@ static void the_content_hash_is_that_of_the_files_not_of_the_release(void **stat
     changed[2].hash--;
     changed[2].path = slice_str("loans/oldest.listing.db");
     assert_true(content_of(&other) != content_of(&example));
+}
+
+static void the_first_release_has_no_parent(void **state)
+{
+    struct manifest first = example;
+    struct manifest *read;
+    struct buffer text;
+    struct errmsg msg;
+
+    (void)state;
+    first.parent_number = 0;
+    buffer_init(&text, MANIFEST_SIZE_MAX);
+    manifest_write(&first, &text);
+    assert_null(strstr(buffer_str(&text), "parent"));
+    assert_int_equal(parse(buffer_slice(&text), &read, &msg), ERR_NONE);
+    assert_int_equal(read->parent_number, 0);
+    assert_int_equal(read->parent_content, 0);
+    assert_true(read->content_hash == content_of(&example));
+    manifest_free(read);
+    buffer_free(&text);
 }
 
 static void a_manifest_without_files_is_read(void **state)
@@ -330,6 +357,13 @@ static void a_manifest_that_is_wrong_says_what(void **state)
         {"\"rows\": 1000001", "\"rows\": -1", "the list of collections is not readable"},
         {"\"keys\": 18", "\"key\": 18", "the list of collections is not readable"},
         {"\"logical\": \"0", "\"logical\": \"", "the list of collections is not readable"},
+        {"\"definition_hash\"", "\"definition_sum\"", "a member is missing or of the wrong type"},
+        {"\"definition_hash\": \"0000000000000005\"", "\"definition_hash\": \"0000000000000006\"",
+         "the definition hash differs from that of the file"},
+        {"\"parent\": 41", "\"parent\": 0", "a member is missing or of the wrong type"},
+        {"\"parent\": 41", "\"parent\": \"41\"", "a member is missing or of the wrong type"},
+        {"\"parent\": 41,", "", "a member is missing or of the wrong type"},
+        {"\"parent_content\"", "\"parent_hash\"", "a member is missing or of the wrong type"},
         {"\"files\": [", "\"files\": {}, \"more\": [", "the list of files is not readable"},
         {"\"kind\": \"pages\"", "\"kind\": \"page\"", "file 5 of the list is not readable"},
         {"fedcba9876543210", "FEDCBA9876543210", "file 1 of the list is not readable"},
@@ -396,6 +430,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         TEST(what_is_written_is_read),
         TEST(the_content_hash_is_that_of_the_files_not_of_the_release),
+        TEST(the_first_release_has_no_parent),
         TEST(a_manifest_without_files_is_read),
         TEST(every_change_of_one_byte_is_refused),
         TEST(every_truncation_is_refused),

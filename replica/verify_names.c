@@ -1,0 +1,101 @@
+/* What a release holds beside the files of its manifest: nothing but the manifest and its signature. */
+#include <errno.h>
+#include <fts.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "replica/verify.h"
+
+static int compare_slices(const void *a, const void *b)
+{
+    return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
+}
+
+/* The paths that a release may hold, sorted, on the heap. */
+static struct slice *list_names(const struct manifest *manifest, size_t *count)
+{
+    struct slice *names = memory_alloc((manifest->file_count + 2) * sizeof *names);
+
+    for (unsigned i = 0; i < manifest->file_count; i++) {
+        names[i] = manifest->files[i].path;
+    }
+    names[manifest->file_count] = slice_str("manifest.json");
+    names[manifest->file_count + 1] = slice_str("manifest.sig");
+    *count = manifest->file_count + 2;
+    qsort(names, *count, sizeof *names, compare_slices);
+    return names;
+}
+
+/* Whether FOLDER is on the way to one of NAMES. */
+static bool leads_to_a_name(const struct slice *names, size_t count, struct slice folder)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (names[i].len > folder.len && names[i].ptr[folder.len] == '/' &&
+            memcmp(names[i].ptr, folder.ptr, folder.len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err check_entry(const FTSENT *entry, struct slice path, const struct slice *names,
+                            size_t count, struct errmsg *msg)
+{
+    switch (entry->fts_info) {
+    case FTS_D:
+        return path.len == 0 || leads_to_a_name(names, count, path)
+                   ? ERR_NONE
+                   : err_set(msg, ERR_CORRUPT, "%s: the manifest lists nothing in this folder",
+                             entry->fts_path);
+    case FTS_DP:
+        return ERR_NONE;
+    case FTS_F:
+        return bsearch(&path, names, count, sizeof *names, compare_slices) != NULL
+                   ? ERR_NONE
+                   : err_set(msg, ERR_CORRUPT, "%s: the manifest does not list this file",
+                             entry->fts_path);
+    case FTS_DNR:
+    case FTS_ERR:
+    case FTS_NS:
+        return err_sys(msg, entry->fts_errno, "read %s", entry->fts_path);
+    default:
+        return err_set(msg, ERR_CORRUPT, "%s: this is not a regular file", entry->fts_path);
+    }
+}
+
+enum err verify_names(const char *dir, const struct manifest *manifest, struct errmsg *msg)
+{
+    char *root = memory_copy_str(dir);
+    char *const roots[] = {root, NULL};
+    size_t skip = strlen(dir);
+    struct slice *names = NULL;
+    enum err rc = ERR_NONE;
+    FTSENT *entry = NULL;
+    size_t count;
+    FTS *walk = fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, NULL);
+
+    if (walk == NULL) {
+        rc = err_sys(msg, errno, "read the folder %s", dir);
+        goto out;
+    }
+    names = list_names(manifest, &count);
+    while (rc == ERR_NONE && (entry = fts_read(walk)) != NULL) {
+        struct slice path = slice_str(entry->fts_path + skip);
+
+        if (path.len > 0 && path.ptr[0] == '/') {
+            path = slice_of(path.ptr + 1, path.len - 1);
+        }
+        rc = check_entry(entry, path, names, count, msg);
+    }
+    if (rc == ERR_NONE && errno != 0) { /* fts_read sets it, 0 at the end */
+        rc = err_sys(msg, errno, "read the folder %s", dir);
+    }
+out:
+    if (walk != NULL) {
+        fts_close(walk);
+    }
+    free(names);
+    free(root);
+    return rc;
+}
