@@ -2,7 +2,6 @@
 
 #include "commands/commands.h"
 #include "commands/ready.h"
-#include "commands/trust_options.h"
 #include "replica/root.h"
 
 struct activate_arguments {

@@ -47,8 +47,12 @@ static void print_release(const struct release *release)
 {
     const struct manifest *manifest = release->manifest;
 
-    printf("release %06" PRIu64 " of %.*s, format %u, content %016" PRIx64 "\n", manifest->number,
+    printf("release %06" PRIu64 " of %.*s, format %u, content %016" PRIx64, manifest->number,
            SLICE_ARG(manifest->definition_name), manifest->format, manifest->content_hash);
+    if (manifest->parent_number > 0) {
+        printf(", parent %06" PRIu64, manifest->parent_number);
+    }
+    printf("\n");
     printf("%-32s %12s %12s %15s  %s\n", "file", "rows", "keys", "bytes", "first and last key");
     for (unsigned i = 0; i < manifest->file_count; i++) {
         const struct manifest_file *file = &manifest->files[i];

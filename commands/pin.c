@@ -4,7 +4,6 @@
 #include "base/number.h"
 #include "commands/commands.h"
 #include "commands/ready.h"
-#include "commands/trust_options.h"
 #include "replica/root.h"
 
 struct pin_arguments {

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "commands/trust_options.h"
 #include "commands/which_release.h"
 #include "replica/root.h"
 #include "replica/warm.h"

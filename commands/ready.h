@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/options.h"
+#include "commands/trust_options.h"
 #include "replica/release.h"
 
 struct ready_arguments {

@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "commands/commands.h"
 #include "commands/ready.h"
-#include "commands/trust_options.h"
 #include "replica/root.h"
 #include "replica/root_state.h"
 

@@ -81,7 +81,9 @@ void library_make(struct library *library, unsigned branch_loans)
 {
     const char *memory = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
     char *loans = more_loans(branch_loans);
+    struct errmsg msg;
 
+    OK(signing_key_generate(&library->key, &msg));
     snprintf(library->folder, sizeof library->folder, "%s/vitrine_fault_XXXXXX", memory);
     assert_non_null(mkdtemp(library->folder));
     snprintf(library->definition, sizeof library->definition, "%s",
@@ -124,6 +126,7 @@ void library_remove(struct library *library)
     struct errmsg msg;
 
     OK(dir_remove(library->folder, &msg));
+    signing_key_free(library->key);
 }
 
 enum err library_build(const struct library *library, uint64_t *number, struct errmsg *msg)
@@ -136,7 +139,8 @@ enum err library_build(const struct library *library, uint64_t *number, struct e
                                     .partition_rows = PARTITION_ROWS_MAX,
                                     .force = true,
                                     .fresh = !library->is_delta,
-                                    .accepted = 1 << CHECK_SHRINK | 1 << CHECK_GROWTH};
+                                    .accepted = 1 << CHECK_SHRINK | 1 << CHECK_GROWTH,
+                                    .sign = library->key};
     struct build_result result;
     enum err rc = build_release(&options, false, &result, msg);
 

@@ -12,13 +12,15 @@
 #include "base/buffer.h"
 #include "base/err.h"
 #include "replica/reader.h"
+#include "replica/signing_key.h"
 
 struct library {
     char folder[64];
     char definition[512]; /* path of assets/library/definition.yaml */
     char url[128];        /* of the source that is built from */
     char root[96];
-    bool is_delta; /* builds change copies of the release before */
+    bool is_delta;           /* builds change copies of the release before */
+    struct signing_key *key; /* that releases are signed with */
 };
 
 /*

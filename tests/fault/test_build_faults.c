@@ -288,16 +288,18 @@ static void choose_source(struct library *library, unsigned which)
 }
 
 /*
- * `current` leads to a release, NUMBER when that is not 0, that is complete and holds what SOURCE has.
+ * `current` leads to a release, NUMBER when that is not 0, that is complete, signed, and holds what SOURCE has.
  */
 static void assert_current_is_whole(const struct library *library, uint64_t number, unsigned source)
 {
+    struct trust trust = {.keys = {*signing_key_public(library->key)}, .count = 1};
+    struct release_check check = {.verify = true, .trust = &trust};
     struct release *release;
     struct reader *reader;
     struct errmsg msg;
     char *dir = library_current(library);
 
-    if (release_open(dir, &(struct release_check){.verify = true}, &release, &msg) != ERR_NONE ||
+    if (release_open(dir, &check, &release, &msg) != ERR_NONE ||
         reader_open(release, &reader, &msg) != ERR_NONE ||
         logical_verify(reader, &msg) != ERR_NONE) {
         fail_msg("%s", msg.text);

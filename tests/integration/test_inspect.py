@@ -55,7 +55,7 @@ class Inspect(support.TestCase):
 
     def test_verify_counts_the_files(self):
         for arguments in ((), ("--release", 1), ("--release", 2)):
-            self.assertRegex(self.run_on_root("verify", *arguments).stdout, r": 7 files verified\n$")
+            self.assertRegex(self.run_on_root("verify", *arguments).stdout, r": 7 files verified; not signed\n$")
 
     def test_verify_names_a_release_that_is_not_there(self):
         self.assertIn("has no release 000009", self.refused(1, "verify", "--release", 9))
