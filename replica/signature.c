@@ -99,6 +99,12 @@ bool signature_fits(const struct signature *signature, const struct public_key *
                                        key->bytes) == 0;
 }
 
+static enum err no_signature(const char *path, struct errmsg *msg)
+{
+    return err_set(msg, ERR_CORRUPT,
+                   "%s: this is not a signature; fetch or build the release again", path);
+}
+
 enum err signature_parse(const char *path, struct slice text, struct signature *out,
                          struct errmsg *msg)
 {
@@ -107,8 +113,7 @@ enum err signature_parse(const char *path, struct slice text, struct signature *
     if (text.len == 0 || text.ptr[text.len - 1] != '\n' ||
         !key_line_read(slice_of(text.ptr, text.len - 1), SIGNATURE_WORD, read.bytes,
                        sizeof read.bytes, &read.signer)) {
-        return err_set(msg, ERR_CORRUPT,
-                       "%s: this is not a signature; fetch or build the release again", path);
+        return no_signature(path, msg);
     }
     *out = read;
     return ERR_NONE;
@@ -137,6 +142,7 @@ enum err signature_read(const char *dir, bool *is_there, struct signature *out, 
     buffer_init(&text, KEY_LINE_MAX);
     if (found) {
         rc = file_read(path, &text, msg);
+        rc = rc == ERR_LIMIT ? no_signature(path, msg) : rc;
     }
     if (found && rc == ERR_NONE) {
         rc = signature_parse(path, buffer_slice(&text), out, msg);

@@ -189,13 +189,17 @@ static void a_signature_under_a_trusted_name_by_another_key_is_refused(void **st
 static void what_is_no_signature_is_refused(void **state)
 {
     struct fixture *fixture = *state;
+    char text[4096] = "";
 
     trust_key(fixture, 0);
-    write_text(fixture, "manifest.sig", "");
-    assert_int_equal(check(fixture), ERR_CORRUPT);
-    assert_message(fixture,
-                   "%s/manifest.sig: this is not a signature; fetch or build the release again",
-                   fixture->folder);
+    for (size_t len = 0; len < sizeof text; len += 39) {
+        memset(text, 'A', len);
+        write_text(fixture, "manifest.sig", text);
+        assert_int_equal(check(fixture), ERR_CORRUPT);
+        assert_message(fixture,
+                       "%s/manifest.sig: this is not a signature; fetch or build the release again",
+                       fixture->folder);
+    }
 }
 
 static void a_builder_learns_beforehand_that_it_is_not_trusted(void **state)
