@@ -4,13 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/process.h"
 #include "base/progress.h"
 
 enum {
@@ -103,13 +103,7 @@ bool child_reap(struct child *child)
 
 const char *child_describe_end(const struct child *child, char *text, size_t size)
 {
-    if (WIFSIGNALED(child->status)) {
-        snprintf(text, size, "signal %d (%s)", WTERMSIG(child->status),
-                 strsignal(WTERMSIG(child->status)));
-    } else {
-        snprintf(text, size, "exit code %d", WEXITSTATUS(child->status));
-    }
-    return text;
+    return process_describe_end(child->status, text, size);
 }
 
 void children_wait(int64_t timeout_ms, bool *stop)

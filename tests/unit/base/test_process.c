@@ -1,0 +1,137 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include "base/buffer.h"
+#include "base/interrupt.h"
+#include "base/process.h"
+#include "base/progress.h"
+
+enum { OUTPUT_MAX = 1 << 20 };
+
+struct heard {
+    struct buffer out;
+    struct buffer err;
+};
+
+static void on_stdout(void *context, struct slice bytes)
+{
+    buffer_append_slice(&((struct heard *)context)->out, bytes);
+}
+
+static void on_stderr(void *context, struct slice bytes)
+{
+    buffer_append_slice(&((struct heard *)context)->err, bytes);
+}
+
+/* Runs SCRIPT by a shell. */
+static enum err run(const char *script, struct heard *heard, int *status, struct errmsg *msg)
+{
+    const char *const arguments[] = {"sh", "-c", script, NULL};
+
+    buffer_init(&heard->out, OUTPUT_MAX);
+    buffer_init(&heard->err, OUTPUT_MAX);
+    return process_run(&(struct process){.arguments = arguments,
+                                         .on_stdout = on_stdout,
+                                         .on_stderr = on_stderr,
+                                         .context = heard},
+                       status, msg);
+}
+
+static void forget(struct heard *heard)
+{
+    buffer_free(&heard->out);
+    buffer_free(&heard->err);
+}
+
+static void both_streams_are_heard_to_their_end(void **state)
+{
+    struct heard heard;
+    struct errmsg msg;
+    int status;
+
+    (void)state;
+    assert_int_equal(run("head -c 300000 /dev/zero; echo no >&2; exit 7", &heard, &status, &msg),
+                     ERR_NONE);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 7);
+    assert_int_equal(heard.out.len, 300000);
+    assert_string_equal(buffer_str(&heard.err), "no\n");
+    forget(&heard);
+}
+
+static void the_input_is_empty_and_the_locale_is_c(void **state)
+{
+    struct heard heard;
+    struct errmsg msg;
+    int status;
+
+    (void)state;
+    setenv("LC_ALL", "C.UTF-8", 1);
+    assert_int_equal(run("cat; echo $LC_ALL", &heard, &status, &msg), ERR_NONE);
+    assert_string_equal(buffer_str(&heard.out), "C\n");
+    forget(&heard);
+}
+
+static void a_program_that_does_not_exist_is_named(void **state)
+{
+    const char *const arguments[] = {"vitrine-no-such-program", NULL};
+    struct errmsg msg;
+    int status;
+
+    (void)state;
+    assert_int_equal(process_run(&(struct process){.arguments = arguments}, &status, &msg),
+                     ERR_NOT_FOUND);
+    assert_string_equal(msg.text, "there is no program vitrine-no-such-program; install it");
+}
+
+static void an_end_is_described(void **state)
+{
+    char text[64];
+    struct heard heard;
+    struct errmsg msg;
+    int status;
+
+    (void)state;
+    assert_int_equal(run("kill -9 $$", &heard, &status, &msg), ERR_NONE);
+    assert_string_equal(process_describe_end(status, text, sizeof text), "signal 9 (Killed)");
+    forget(&heard);
+    assert_int_equal(run("exit 3", &heard, &status, &msg), ERR_NONE);
+    assert_string_equal(process_describe_end(status, text, sizeof text), "exit code 3");
+    forget(&heard);
+}
+
+/* The last one: the flag stays up. */
+static void an_interrupt_ends_a_child_that_does_not_listen_within_a_second(void **state)
+{
+    struct heard heard;
+    struct errmsg msg;
+    int status;
+    int64_t begun_ms = monotonic_ms();
+
+    (void)state;
+    interrupt_catch();
+    assert_int_equal(run("trap '' TERM; kill -TERM $PPID; sleep 30", &heard, &status, &msg),
+                     ERR_INTERRUPTED);
+    assert_string_equal(msg.text, "stopped while sh was at work");
+    assert_in_range(monotonic_ms() - begun_ms, 500, 1000);
+    forget(&heard);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(both_streams_are_heard_to_their_end),
+        cmocka_unit_test(the_input_is_empty_and_the_locale_is_c),
+        cmocka_unit_test(a_program_that_does_not_exist_is_named),
+        cmocka_unit_test(an_end_is_described),
+        cmocka_unit_test(an_interrupt_ends_a_child_that_does_not_listen_within_a_second),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
