@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "replica/format.h"
 
 enum { READ_SIZE = 1 << 20 };
@@ -67,6 +68,10 @@ enum err file_hash(const char *path, uint64_t *hash, uint64_t *size_bytes, struc
     }
     XXH3_64bits_reset(state);
     do {
+        if (interrupt_requested()) {
+            rc = err_set(msg, ERR_INTERRUPTED, "stopped while %s was being read", path);
+            goto out;
+        }
         rc = read_full(fd, path, bytes, READ_SIZE, &got, msg);
         if (rc != ERR_NONE) {
             goto out;
