@@ -1,0 +1,320 @@
+#include "replica/rsync.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/number.h"
+#include "base/process.h"
+#include "replica/format.h"
+
+enum {
+    ARGUMENTS_MAX = 32,
+    LINE_MAX_BYTES = 512, /* of what rsync prints; the rest of a longer line is dropped */
+    STATUS_NO_SPACE = -1, /* found in its words, whatever the exit code */
+    STATUS_MISSING = -2,
+};
+
+/* ---- what it is asked ---- */
+
+struct command_line {
+    struct arena arena;
+    const char *items[ARGUMENTS_MAX + 1];
+    unsigned count;
+};
+
+static void add(struct command_line *line, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void add(struct command_line *line, const char *fmt, ...)
+{
+    char *text;
+    va_list args;
+
+    assert(line->count < ARGUMENTS_MAX);
+    va_start(args, fmt);
+    if (vasprintf(&text, fmt, args) < 0) {
+        abort();
+    }
+    va_end(args);
+    line->items[line->count++] = arena_copy(&line->arena, slice_str(text)).ptr;
+    free(text);
+}
+
+static void add_link(struct command_line *line, const struct rsync_link *link)
+{
+    int64_t seconds = (link->timeout_ms + 999) / 1000;
+
+    add(line, "--timeout=%" PRId64, seconds);
+    if (link->source->way == RSYNC_DAEMON) {
+        add(line, "--contimeout=%" PRId64, seconds);
+        add(line, "--no-motd");
+    }
+    if (link->source->way == RSYNC_SSH) {
+        char port[16] = "";
+
+        if (link->source->port != 0) {
+            snprintf(port, sizeof port, " -p %u", link->source->port);
+        }
+        add(line, "--rsh=%s -o BatchMode=yes -o ConnectTimeout=%" PRId64 "%s", link->ssh, seconds,
+            port);
+    }
+    if (link->bwlimit != NULL) {
+        add(line, "--bwlimit=%s", link->bwlimit);
+    }
+}
+
+static void add_fetch(struct command_line *line, const struct rsync_link *link,
+                      const struct rsync_fetch *fetch)
+{
+    bool is_path = link->source->way == RSYNC_PATH;
+
+    add(line, fetch->if_changed ? "--checksum" : "--ignore-times");
+    if (fetch->delta) {
+        add(line, "--no-whole-file");
+        add(line, "--block-size=%d", FORMAT_PAGE_SIZE);
+    } else {
+        add(line, "--whole-file");
+    }
+    if (fetch->delta && fetch->basis != NULL) {
+        add(line, "--copy-dest=%s", fetch->basis);
+    }
+    if (link->compress || (fetch->delta && !is_path)) {
+        add(line, "--compress");
+        add(line, "--compress-level=1");
+    }
+    if (fetch->may_be_missing) {
+        add(line, "--ignore-missing-args");
+    }
+    add(line, "--perms");
+    add(line, "--chmod=D755,F644");
+    add(line, "--partial-dir=" RSYNC_PARTIAL_DIR);
+    add(line, "--no-human-readable");
+    add(line, "--info=progress2,stats2");
+    add(line, "--from0");
+    add(line, "--files-from=%s", fetch->list);
+    add(line, "--");
+    /* A path that begins otherwise could be taken for a host. */
+    add(line, "%s%s/", is_path && link->source->base[0] != '/' ? "./" : "", link->source->base);
+    add(line, "%s%s/", fetch->into[0] == '/' ? "" : "./", fetch->into);
+}
+
+/* FROM/./NAME: rsync drops what stands before the "/./". (A daemon of rsync 3.5.0 does not find names
+ * below a folder that is part of the address.) */
+static enum err write_list(const struct rsync_fetch *fetch, struct errmsg *msg)
+{
+    struct buffer text;
+    enum err rc;
+
+    buffer_init(&text, SIZE_MAX / 2);
+    for (size_t at = 0; at < fetch->names.len;) {
+        const char *name = fetch->names.ptr + at;
+        size_t len = strlen(name) + 1;
+
+        buffer_append_str(&text, fetch->from);
+        buffer_append_str(&text, "/./");
+        buffer_append(&text, name, len);
+        at += len;
+    }
+    rc = file_write(fetch->list, buffer_slice(&text), msg);
+    buffer_free(&text);
+    return rc;
+}
+
+/* ---- what it says ---- */
+
+/* A stream cut into lines; a carriage return ends one, too: so its progress is written. */
+struct lines {
+    char text[LINE_MAX_BYTES];
+    size_t len;
+};
+
+struct talk {
+    struct progress *progress;
+    uint64_t done_before; /* by earlier fetches that share the progress */
+    struct rsync_traffic traffic;
+    struct lines out;
+    struct lines err;
+    char complaint[LINE_MAX_BYTES]; /* its first */
+    bool no_space;
+    bool missing;
+};
+
+typedef void (*take_line)(struct talk *talk, const char *line);
+
+static void cut_lines(struct talk *talk, struct lines *lines, struct slice bytes, take_line take)
+{
+    for (size_t i = 0; i < bytes.len; i++) {
+        char c = bytes.ptr[i];
+
+        if (c == '\n' || c == '\r') {
+            lines->text[lines->len] = '\0';
+            take(talk, lines->text);
+            lines->len = 0;
+        } else if (lines->len < sizeof lines->text - 1) {
+            lines->text[lines->len++] = c < ' ' ? ' ' : c;
+        }
+    }
+}
+
+/* The number that LINE begins with after PREFIX. */
+static bool number_after(const char *line, const char *prefix, uint64_t *out)
+{
+    size_t len = strlen(prefix);
+    const char *digits = line + len;
+    int64_t number;
+
+    if (strncmp(line, prefix, len) != 0 ||
+        !parse_integer(slice_of(digits, strspn(digits, "0123456789")), &number)) {
+        return false;
+    }
+    *out = (uint64_t)number;
+    return true;
+}
+
+/* "      1234567  45%  ..." while it works, the sums at its end. */
+static void on_line(struct talk *talk, const char *line)
+{
+    const char *first = line + strspn(line, " ");
+    uint64_t bytes;
+
+    if (number_after(line, "Total bytes received: ", &bytes)) {
+        talk->traffic.received = bytes;
+    } else if (number_after(line, "Total bytes sent: ", &bytes)) {
+        talk->traffic.sent = bytes;
+    } else if (talk->progress != NULL && first > line && number_after(first, "", &bytes)) {
+        uint64_t done = atomic_load(&talk->progress->done) - talk->done_before;
+
+        progress_add(talk->progress, bytes > done ? bytes - done : 0);
+    }
+}
+
+static void on_complaint(struct talk *talk, const char *line)
+{
+    talk->no_space = talk->no_space || strstr(line, "No space left on device") != NULL ||
+                     strstr(line, "Disk quota exceeded") != NULL;
+    talk->missing = talk->missing || strstr(line, "No such file or directory") != NULL ||
+                    strstr(line, "has vanished") != NULL;
+    if (talk->complaint[0] == '\0' && line[0] != '\0') {
+        const char *text = strncmp(line, "rsync: ", 7) == 0 ? line + 7 : line;
+
+        snprintf(talk->complaint, sizeof talk->complaint, "%s", text);
+        for (char *p = talk->complaint; *p != '\0'; p++) {
+            *p = *p == '"' ? '\'' : *p; /* it will stand between quotes in the log */
+        }
+    }
+}
+
+static void on_stdout(void *context, struct slice bytes)
+{
+    struct talk *talk = context;
+
+    cut_lines(talk, &talk->out, bytes, on_line);
+}
+
+static void on_stderr(void *context, struct slice bytes)
+{
+    struct talk *talk = context;
+
+    cut_lines(talk, &talk->err, bytes, on_complaint);
+}
+
+/* ---- what that means ---- */
+
+static const struct meaning {
+    int status;
+    enum err code;
+    const char *what;
+    const char *advice;
+} meanings[] = {
+    {STATUS_NO_SPACE, ERR_LIMIT, "the disk of this machine is full",
+     "make room; what had arrived is removed"},
+    {STATUS_MISSING, ERR_NOT_FOUND, "it is not there",
+     "is this a root with a current release? If that was just removed there, try again"},
+    {1, ERR_SYSTEM, "rsync does not take its options", "install rsync 3.2.4 or later"},
+    {2, ERR_SOURCE, "the two rsyncs do not understand each other",
+     "install rsync 3.2.4 or later on both sides"},
+    {4, ERR_SOURCE, "the rsync there cannot do this", "install rsync 3.2.4 or later there"},
+    {5, ERR_SOURCE, "the rsync daemon refuses",
+     "check the name of the module, who may connect, and the daemon's log"},
+    {10, ERR_SOURCE, "nobody answers", "is the rsync daemon up, and the address right?"},
+    {11, ERR_SYSTEM, "a file cannot be written", "check the disk and the rights of the root"},
+    {12, ERR_SOURCE, "the transfer was cut", "the next attempt goes on where this one ended"},
+    {23, ERR_SOURCE, "some files were not sent",
+     "check that they are there and may be read by whoever sends them"},
+    {30, ERR_SOURCE, "silence for longer than --timeout",
+     "the next attempt goes on where this one ended"},
+    {35, ERR_SOURCE, "no connection within --timeout", "is the machine up, and the address right?"},
+    {126, ERR_SOURCE, "rsync cannot be run there", "check its rights"},
+    {127, ERR_SOURCE, "rsync cannot be run there", "install it there"},
+    {255, ERR_SOURCE, "ssh fails",
+     "log in by hand once: the host key must be known, and the key be good without a password"},
+};
+
+static const struct meaning *find_meaning(int status)
+{
+    for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
+        if (meanings[i].status == status) {
+            return &meanings[i];
+        }
+    }
+    return NULL;
+}
+
+static enum err explain(const struct talk *talk, const char *source, int status, struct errmsg *msg)
+{
+    const struct meaning *meaning;
+    char end[64];
+
+    if (talk->no_space) {
+        meaning = find_meaning(STATUS_NO_SPACE);
+    } else if (talk->missing && WIFEXITED(status) &&
+               (WEXITSTATUS(status) == 3 || WEXITSTATUS(status) == 23 ||
+                WEXITSTATUS(status) == 24)) {
+        meaning = find_meaning(STATUS_MISSING);
+    } else {
+        meaning = WIFEXITED(status) ? find_meaning(WEXITSTATUS(status)) : NULL;
+    }
+    if (meaning == NULL) {
+        return err_set(msg, ERR_SOURCE, "fetch from %s: rsync ended with %s: %s", source,
+                       process_describe_end(status, end, sizeof end), talk->complaint);
+    }
+    return err_set(msg, meaning->code, "fetch from %s: %s (%s); %s", source, meaning->what,
+                   talk->complaint[0] == '\0' ? process_describe_end(status, end, sizeof end)
+                                              : talk->complaint,
+                   meaning->advice);
+}
+
+enum err rsync_fetch(const struct rsync_link *link, const struct rsync_fetch *fetch,
+                     struct rsync_traffic *traffic, struct errmsg *msg)
+{
+    struct command_line line = {.count = 0};
+    struct talk talk = {.progress = fetch->progress};
+    int status = 0;
+    enum err rc = write_list(fetch, msg);
+
+    if (rc != ERR_NONE) {
+        return rc;
+    }
+    talk.done_before = fetch->progress == NULL ? 0 : atomic_load(&fetch->progress->done);
+    arena_init(&line.arena, 4096);
+    add(&line, "rsync");
+    add_link(&line, link);
+    add_fetch(&line, link, fetch);
+    line.items[line.count] = NULL;
+    rc = process_run(&(struct process){.arguments = line.items,
+                                       .on_stdout = on_stdout,
+                                       .on_stderr = on_stderr,
+                                       .context = &talk},
+                     &status, msg);
+    arena_free(&line.arena);
+    if (rc == ERR_NONE && status != 0) {
+        rc = explain(&talk, link->source->text, status, msg);
+    }
+    traffic->received += talk.traffic.received;
+    traffic->sent += talk.traffic.sent;
+    return rc;
+}
