@@ -19,9 +19,10 @@
 #include "commands/commands.h"
 
 static const struct command *const commands[] = {
-    &command_run,      &command_generate, &command_import,   &command_build,  &command_serve,
-    &command_inspect,  &command_verify,   &command_releases, &command_diff,   &command_activate,
-    &command_rollback, &command_pin,      &command_unpin,    &command_repair, &command_keygen,
+    &command_run,   &command_generate, &command_import,   &command_build,
+    &command_serve, &command_inspect,  &command_verify,   &command_releases,
+    &command_diff,  &command_activate, &command_rollback, &command_pin,
+    &command_unpin, &command_repair,   &command_keygen,   &command_pull,
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };

@@ -21,5 +21,6 @@ extern const struct command command_unpin;
 extern const struct command command_diff;
 extern const struct command command_repair;
 extern const struct command command_keygen;
+extern const struct command command_pull;
 
 #endif

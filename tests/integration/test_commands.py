@@ -8,7 +8,7 @@ import support
 LIBRARY = os.path.join(support.ROOT, "assets", "library")
 DEFINITION = os.path.join(LIBRARY, "definition.yaml")
 COMMANDS = ("run", "generate", "import", "build", "serve", "inspect", "verify", "releases",
-            "diff", "activate", "rollback", "pin", "unpin", "repair", "keygen")
+            "diff", "activate", "rollback", "pin", "unpin", "repair", "keygen", "pull")
 
 
 class Commands(support.TestCase):

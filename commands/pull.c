@@ -1,0 +1,206 @@
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "commands/commands.h"
+#include "replica/pull.h"
+
+enum {
+    MOST_PAUSE_MS = 60000, /* between two attempts that failed, unless --every is longer */
+    JITTER_PERCENT = 25,   /* so that a fleet does not come back all at once */
+};
+
+struct pull_arguments {
+    const char *from;
+    const char *root;
+    const char *ssh;
+    const char *bwlimit;
+    const char *transfer;
+    int64_t every_ms;
+    int64_t timeout_ms;
+    int64_t keep;
+    bool compress;
+};
+
+static const struct option options[] = {
+    OPTION_REQUIRED("from", "SOURCE", struct pull_arguments, from,
+                    "the root of a builder or of another node: rsync://HOST[:PORT]/MODULE, "
+                    "ssh://[USER@]HOST[:PORT]/PATH, [USER@]HOST:PATH or a path"),
+    OPTION_REQUIRED("root", "DIR", struct pull_arguments, root,
+                    "where releases/ and the link current are; made when missing"),
+    OPTION_DURATION("every", "TIME", NULL, struct pull_arguments, every_ms,
+                    "keep running and look so often for a new release; 0 looks once"),
+    OPTION_TEXT("bwlimit", "RATE", NULL, struct pull_arguments, bwlimit,
+                "most bytes a second to take: 500K, 20M, 1G; by default no limit"),
+    OPTION_DURATION("timeout", "TIME", "30s", struct pull_arguments, timeout_ms,
+                    "give up when connecting, or silence, takes so long; at least 1s"),
+    OPTION_INTEGER("keep", "N", "3", 2, 1000, struct pull_arguments, keep,
+                   "releases to keep, the new one included"),
+    OPTION_TEXT("transfer", "MODE", "auto", struct pull_arguments, transfer,
+                "auto: differences for files that share most pages with the one here, whole files "
+                "otherwise; or always whole, or delta"),
+    OPTION_FLAG("compress", struct pull_arguments, compress,
+                "compress whole files on the way; differences always are"),
+    OPTION_TEXT("ssh", "COMMAND", "ssh", struct pull_arguments, ssh,
+                "the remote shell and its options: \"ssh -i KEY\""),
+    OPTION_END,
+};
+
+static enum err read_transfer(const char *text, enum pull_transfer *out, struct errmsg *msg)
+{
+    static const char *const names[] = {
+        [PULL_AUTO] = "auto", [PULL_WHOLE] = "whole", [PULL_DELTA] = "delta"};
+
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *out = i;
+            return ERR_NONE;
+        }
+    }
+    return err_set(msg, ERR_USAGE, "--transfer: \"%s\" is none of auto, whole, delta", text);
+}
+
+/* Digits and a unit, as rsync takes them; it would read a number alone as kibibytes. */
+static enum err check_rate(const char *text, struct errmsg *msg)
+{
+    size_t digits = text == NULL ? 0 : strspn(text, "0123456789");
+
+    if (text == NULL || (digits > 0 && digits < 10 && text[0] != '0' && text[digits] != '\0' &&
+                         strchr("KMG", text[digits]) != NULL && text[digits + 1] == '\0')) {
+        return ERR_NONE;
+    }
+    return err_set(msg, ERR_USAGE, "--bwlimit: \"%s\" is not a rate; write 500K, 20M or 1G", text);
+}
+
+static enum err read_arguments(const struct pull_arguments *given, struct pull_options *out,
+                               struct errmsg *msg)
+{
+    enum err rc = check_rate(given->bwlimit, msg);
+
+    *out = (struct pull_options){.from = given->from,
+                                 .root = given->root,
+                                 .ssh = given->ssh,
+                                 .bwlimit = given->bwlimit,
+                                 .timeout_ms = given->timeout_ms,
+                                 .keep = given->keep,
+                                 .compress = given->compress};
+    if (rc == ERR_NONE && given->timeout_ms < 1000) {
+        rc = err_set(msg, ERR_USAGE, "--timeout: write at least 1s");
+    }
+    return rc == ERR_NONE ? read_transfer(given->transfer, &out->transfer, msg) : rc;
+}
+
+static enum err pull_once(const struct pull_options *wanted, struct errmsg *msg)
+{
+    struct pull_result result;
+    char bytes[32];
+    char received[32];
+    enum err rc = pull_release(wanted, &result, msg);
+
+    if (rc == ERR_NONE && result.is_current) {
+        printf("release %06" PRIu64 " is up to date\n", result.number);
+    } else if (rc == ERR_NONE) {
+        printf("release %06" PRIu64 " in %.1f s: %u files, %u of them linked, %u as differences; "
+               "%s bytes fetched, %s received\n",
+               result.number, (double)result.elapsed_ms / 1000.0, result.file_count,
+               result.linked_count, result.delta_count, grouped(bytes, result.fetched_bytes),
+               grouped(received, result.received_bytes));
+    }
+    fflush(stdout);
+    return rc;
+}
+
+/* PAUSE_MS, up to a quarter more or less. */
+static int64_t with_jitter(int64_t pause_ms)
+{
+    int64_t span = pause_ms * JITTER_PERCENT / 100;
+    uint32_t random = 0;
+
+    if (span <= 0 || getrandom(&random, sizeof random, 0) != sizeof random) {
+        return pause_ms;
+    }
+    return pause_ms - span + random % (2 * span + 1);
+}
+
+static void log_pulled(const struct pull_result *result)
+{
+    log_info("release_pulled",
+             "release=%06" PRIu64 " files=%u linked=%u deltas=%u bytes=%" PRIu64
+             " received=%" PRIu64 " sent=%" PRIu64 " ms=%" PRId64,
+             result->number, result->file_count, result->linked_count, result->delta_count,
+             result->fetched_bytes, result->received_bytes, result->sent_bytes, result->elapsed_ms);
+}
+
+/* Follows the source. An attempt that fails is logged once, and tried again later and later. */
+static enum err pull_forever(const struct pull_options *wanted, int64_t every_ms)
+{
+    int64_t most_ms = every_ms > MOST_PAUSE_MS ? every_ms : MOST_PAUSE_MS;
+    int64_t pause_ms = every_ms;
+    char last[sizeof(struct errmsg)] = "";
+
+    while (!interrupt_requested()) {
+        struct pull_result result;
+        struct errmsg msg = {""};
+        enum err rc = pull_release(wanted, &result, &msg);
+
+        if (rc == ERR_USAGE) {
+            log_error("pull_failed", "reason=\"%s\"", msg.text);
+            return rc;
+        }
+        if (rc == ERR_NONE && !result.is_current) {
+            log_pulled(&result);
+        }
+        if (rc != ERR_NONE && rc != ERR_INTERRUPTED && strcmp(last, msg.text) != 0) {
+            log_error("pull_failed", "reason=\"%s\"", msg.text);
+        }
+        if (rc == ERR_NONE && last[0] != '\0') {
+            log_info("pull_recovered", "release=%06" PRIu64, result.number);
+        }
+        snprintf(last, sizeof last, "%s", msg.text);
+        if (!interrupt_requested()) {
+            interrupt_sleep(rc == ERR_NONE ? every_ms : with_jitter(pause_ms));
+        }
+        pause_ms = rc == ERR_NONE ? every_ms : pause_ms * 2 < most_ms ? pause_ms * 2 : most_ms;
+    }
+    return ERR_NONE;
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+    struct pull_arguments given;
+    struct arguments arguments;
+    struct pull_options wanted;
+    struct errmsg msg;
+    bool done;
+    enum err rc;
+    int code = options_begin(command, argc, argv, &given, &arguments, &done);
+
+    if (done) {
+        return code;
+    }
+    interrupt_catch();
+    rc = read_arguments(&given, &wanted, &msg);
+    if (rc == ERR_NONE) {
+        rc = given.every_ms > 0 ? pull_forever(&wanted, given.every_ms) : pull_once(&wanted, &msg);
+    }
+    return options_end(command, rc, &msg);
+}
+
+const struct command command_pull = {
+    .name = "pull",
+    .usage = "--from SOURCE --root DIR [options]",
+    .about = "fetches the current release of another root and activates it",
+    .description =
+        "Asks the source which release is current there, fetches what this root does not hold, "
+        "verifies every page, and activates it. Files that are here already become hard links. "
+        "A transfer that was cut goes on at the next attempt. Whatever fails, the root serves what "
+        "it had. It needs rsync on both sides.",
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,56 @@
+"""An rsync daemon of a test's own, on a free port of the loopback, that serves one folder read-only."""
+import os
+import re
+import subprocess
+import tempfile
+
+import support
+
+CONFIG = """
+pid file = {folder}/rsyncd.pid
+lock file = {folder}/rsyncd.lock
+log file = {folder}/rsyncd.log
+log format = %o %f %l %b
+use chroot = no
+reverse lookup = no
+[vitrine]
+path = {root}
+read only = yes
+"""
+
+
+class Daemon:
+    """rsync --daemon in the foreground; stop() ends it, and connections with it."""
+
+    def __init__(self, root, port=None):
+        self.folder = tempfile.mkdtemp(prefix="vitrine-rsyncd-")
+        self.root = root
+        self.port = port or support.free_port()
+        self.url = f"rsync://127.0.0.1:{self.port}/vitrine"
+        self.process = None
+        self.start()
+
+    def start(self):
+        """Starts it (again), on the same port."""
+        config = os.path.join(self.folder, "rsyncd.conf")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(CONFIG.format(folder=self.folder, root=self.root))
+        self.process = subprocess.Popen(  # pylint: disable=consider-using-with
+            ["rsync", "--daemon", "--no-detach", f"--config={config}", f"--port={self.port}",
+             "--address=127.0.0.1"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, start_new_session=True)
+        support.wait_until(lambda: support.answers(self.port), 10, "the rsync daemon")
+
+    def stop(self):
+        """Ends it and those of its processes that serve a connection."""
+        for pid in support.session_members(self.process.pid):
+            try:
+                os.kill(pid, 9)
+            except ProcessLookupError:
+                pass
+        self.process.wait()
+
+    def sent_files(self):
+        """The files that it sent, as its log has them."""
+        with open(os.path.join(self.folder, "rsyncd.log"), encoding="utf-8") as file:
+            return re.findall(r"\] send (\S+) ", file.read())
