@@ -6,7 +6,7 @@
  *   base/        leaf code: errors, log, arena, buffer, options, durable file operations
  *   definition/  YAML -> checked definition: what is read, how it is keyed, ordered, shaped, routed
  *   source/      the source of truth behind one interface: snapshots, streams of rows, loading
- *   replica/     the release: format, encodings, manifest, verification, activation, reader
+ *   replica/     the release: format, encodings, manifest, verification, activation, reader, pull
  *   builder/     source -> release; CSV exports -> source; synthetic exports
  *   service/     HTTP from the files of the current release
  *   commands/    the subcommands: their options, and which of the above they call

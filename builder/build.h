@@ -5,7 +5,7 @@
  *   ROOT/releases/.building      work in progress; removed when the build fails, and at the next one
  *   ROOT/releases/000042         the release
  *   ROOT/current                 -> releases/000042
- *   ROOT/.build-lock             one builder a root
+ *   ROOT/.build-lock             one builder or puller a root
  *
  * Unless `fresh` is set, the files are changed copies of those of the newest release of the same
  * definition (delta.h).

@@ -42,9 +42,10 @@ static const struct option options[] = {
                     "give up when connecting, or silence, takes so long; at least 1s"),
     OPTION_INTEGER("keep", "N", "3", 2, 1000, struct pull_arguments, keep,
                    "releases to keep, the new one included"),
-    OPTION_TEXT("transfer", "MODE", "auto", struct pull_arguments, transfer,
-                "auto: differences for files that share most pages with the one here, whole files "
-                "otherwise; or always whole, or delta"),
+    OPTION_TEXT(
+        "transfer", "MODE", "auto", struct pull_arguments, transfer,
+        "auto: differences for files that share half of their pages with the one here, whole files "
+        "otherwise; or always whole, or delta"),
     OPTION_FLAG("compress", struct pull_arguments, compress,
                 "compress whole files on the way; differences always are"),
     OPTION_TEXT("ssh", "COMMAND", "ssh", struct pull_arguments, ssh,

@@ -300,6 +300,19 @@ static enum err copy_manifest(const struct pulling *pull, struct errmsg *msg)
     return rc;
 }
 
+/* The signature is not among the files of the manifest, which it signs. */
+static enum err make_durable(struct pulling *pull, struct errmsg *msg)
+{
+    char *signature = path_join(pull->staging, "manifest.sig");
+    enum err rc = pull_files_finish(&pull->files, msg);
+
+    if (rc == ERR_NONE && file_exists(signature)) {
+        rc = file_sync(signature, msg);
+    }
+    free(signature);
+    return rc == ERR_NONE ? dir_sync(pull->staging, msg) : rc;
+}
+
 static enum err fill_staging(struct pulling *pull, struct errmsg *msg)
 {
     uint64_t needed;
@@ -326,7 +339,7 @@ static enum err fill_staging(struct pulling *pull, struct errmsg *msg)
         rc = verify_or_mend(pull, msg);
     }
     progress_end(&pull->progress);
-    return rc == ERR_NONE ? pull_files_finish(&pull->files, msg) : rc;
+    return rc == ERR_NONE ? make_durable(pull, msg) : rc;
 }
 
 /*

@@ -8,7 +8,7 @@
  *   ROOT/releases/000042         the release, renamed into place when all of it is verified and durable
  *   ROOT/.build-lock             one builder or puller a root
  *
- * A file that a release here has already becomes a hard link. One that shares most of its pages with
+ * A file that a release here has already becomes a hard link. One that shares half of its pages with
  * the file of the current release arrives as differences, any other one whole. Which it is says
  * pages.xxh3, which is fetched first: a delta build keeps its pages, a fresh one moves them all, and
  * looking for them then costs far more time than it saves bytes.

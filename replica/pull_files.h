@@ -16,7 +16,7 @@ enum pull_need {
     NEED_NOTHING, /* it is in the folder */
     NEED_WHOLE,
     NEED_REST,  /* part of it arrived before */
-    NEED_DELTA, /* the file of that name in the basis shares most of its pages */
+    NEED_DELTA, /* the file of that name in the basis shares half of its pages */
 };
 
 /* A release that is here. */

@@ -8,9 +8,6 @@
 #include "replica/format.h"
 #include "replica/verify.h"
 
-/* Below this share, looking for the pages costs the sender more time than they save. */
-enum { SHARED_LEAST = 3, SHARED_OF = 4 };
-
 enum err pull_file_holds(const char *path, const struct manifest_file *file, bool *out,
                          struct errmsg *msg)
 {
@@ -96,5 +93,5 @@ bool pull_pages_shared(const struct manifest_file *file, const struct buffer *pa
     }
     free(hashes);
     free(old_hashes);
-    return count > 0 && shared * SHARED_OF >= count * SHARED_LEAST;
+    return count > 0 && shared >= count - shared;
 }

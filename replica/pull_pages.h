@@ -19,8 +19,8 @@ MUST_CHECK enum err pull_file_holds(const char *path, const struct manifest_file
 void pull_pages_read(const char *dir, const struct manifest *manifest, struct buffer *out);
 
 /*
- * Whether at least three of four pages of FILE are somewhere in OLD, so that fetching differences
- * pays; rsync finds a page wherever it is. PAGES and OLD_PAGES are those of their releases.
+ * Whether at least half of the pages of FILE are somewhere in OLD, so that fetching differences pays:
+ * below that, looking for them costs the sender more time than they save. rsync finds a page wherever it is. PAGES and OLD_PAGES are those of their releases.
  */
 bool pull_pages_shared(const struct manifest_file *file, const struct buffer *pages,
                        const struct manifest_file *old, const struct buffer *old_pages);

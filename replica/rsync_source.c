@@ -71,9 +71,9 @@ static enum err parse_ssh(struct rsync_source *out, struct errmsg *msg)
     const char *colon = memrchr(host, ':', host_len);
     const char *bracket = memrchr(host, ']', host_len); /* of an IPv6 address, full of colons */
     int64_t port;
-    char *path;
+    char *base;
 
-    if (slash == NULL || slash[1] == '\0') {
+    if (slash == NULL) {
         return unreadable(out->text, "names no path", msg);
     }
     if (colon != NULL && (bracket == NULL || colon > bracket)) {
@@ -87,11 +87,11 @@ static enum err parse_ssh(struct rsync_source *out, struct errmsg *msg)
     if (!host_is_safe(slice_of(host, host_len))) {
         return unreadable(out->text, "names no host", msg);
     }
-    path = trimmed(slash);
-    if (asprintf(&out->base, "%.*s:%s", (int)host_len, host, path) < 0) {
+    if (asprintf(&base, "%.*s:%s", (int)host_len, host, slash) < 0) {
         abort();
     }
-    free(path);
+    out->base = trimmed(base);
+    free(base);
     out->way = RSYNC_SSH;
     return ERR_NONE;
 }

@@ -222,6 +222,19 @@ class TestShipping(PullCase):
         self.assertIn("-i key -o BatchMode=yes -o ConnectTimeout=30 -p 2022 builder rsync ", calls[0])
         self.assertNotIn("-p 2022", calls[-1])
 
+    @unittest.skipUnless(shutil.which("rrsync"), "no rrsync")
+    def test_a_key_that_is_restricted_to_reading_the_root_is_enough(self):
+        self.shelf.build()
+        shell = self.path("remote-shell")
+        with open(shell, "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\nwhile [ \"$1\" != builder ]; do shift; done\nshift\n"
+                       f"SSH_ORIGINAL_COMMAND=\"$*\" exec rrsync -ro {self.shelf.root}\n")
+        os.chmod(shell, 0o755)
+        for source in ("ssh://builder/", "builder:."):
+            shutil.rmtree(self.node(), ignore_errors=True)
+            self.pull(source, "--ssh", shell)
+            self.assert_same_as_builder()
+
     def test_compression_makes_what_travels_smaller(self):
         self.add_loans(1)
         self.shelf.build()
@@ -440,8 +453,8 @@ class TestInterruption(PullCase):
         self.add_loans(2)
         self.shelf.build()
         self.pull(self.shelf.root)
-        begun = time.monotonic()
         self.change("UPDATE loans SET title = 'new ' || title")
+        begun = time.monotonic()
         self.pull(self.shelf.root, root=self.node("timed"))
         seconds = time.monotonic() - begun
         outcomes = {"old": 0, "new": 0}
@@ -450,7 +463,7 @@ class TestInterruption(PullCase):
             version += 1
             self.change(f"UPDATE loans SET title = '{version} ' || title")
             process = self.start("pull", "--from", self.shelf.root, "--root", self.node())
-            time.sleep(self.random.uniform(0, seconds / 2))
+            time.sleep(self.random.uniform(0, seconds * 1.1))
             process.send(signal.SIGKILL)
             process.wait()
             support.vitrine("verify", "--root", self.node())

@@ -26,12 +26,12 @@ static struct manifest_file file_of(uint64_t first_page, uint64_t page_count)
                                   .size_bytes = page_count * FORMAT_PAGE_SIZE};
 }
 
-static void three_of_four_pages_make_differences_worth_while(void **state)
+static void half_of_the_pages_make_differences_worth_while(void **state)
 {
     static const struct {
         unsigned shared;
         bool expected;
-    } cases[] = {{0, false}, {1, false}, {74, false}, {75, true}, {100, true}};
+    } cases[] = {{0, false}, {1, false}, {49, false}, {50, true}, {100, true}};
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -78,7 +78,7 @@ static void page_hashes_that_are_too_few_share_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(three_of_four_pages_make_differences_worth_while),
+        cmocka_unit_test(half_of_the_pages_make_differences_worth_while),
         cmocka_unit_test(page_hashes_that_are_too_few_share_nothing),
     };
 

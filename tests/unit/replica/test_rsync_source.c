@@ -21,6 +21,8 @@ static void every_way_to_write_a_source_is_read(void **state)
          0},
         {"rsync://[::1]:8730/module", RSYNC_DAEMON, "rsync://[::1]:8730/module", 0},
         {"ssh://host/srv/vitrine/", RSYNC_SSH, "host:/srv/vitrine", 0},
+        {"ssh://host/", RSYNC_SSH,
+         "host:", 0}, /* what rrsync calls the folder it is restricted to */
         {"ssh://user@host:2222/srv", RSYNC_SSH, "user@host:/srv", 2222},
         {"ssh://[::1]/srv", RSYNC_SSH, "[::1]:/srv", 0},
         {"ssh://[::1]:22/srv", RSYNC_SSH, "[::1]:/srv", 22},
@@ -60,7 +62,6 @@ static void what_is_no_source_is_told_why(void **state)
         {"rsync://user@/module", "names no host"},
         {"rsync://-x/module", "names no host"},
         {"ssh://host", "names no path"},
-        {"ssh://host/", "names no path"},
         {"ssh:///x", "names no host"},
         {"ssh://-oProxyCommand=x/y", "names no host"},
         {"ssh://user@-oProxyCommand=x/y", "names no host"},
