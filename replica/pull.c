@@ -412,20 +412,37 @@ static enum err bring_here(struct pulling *pull, struct errmsg *msg)
     return rc;
 }
 
+/* What a kill may have left when there was nothing more to fetch. */
+static enum err tidy(const struct pulling *pull, struct errmsg *msg)
+{
+    char *leftover = path_join(pull->options->root, "releases/.leftover");
+    enum err rc = dir_remove(leftover, msg);
+
+    free(leftover);
+    return rc == ERR_NONE ? dir_remove(pull->staging, msg) : rc;
+}
+
+static enum err bring_and_activate(struct pulling *pull, struct errmsg *msg)
+{
+    enum err rc = bring_here(pull, msg);
+
+    if (rc == ERR_NONE) {
+        rc = root_activate(pull->options->root, pull->manifest->number, msg);
+    }
+    if (rc == ERR_NONE) {
+        pull_retire(pull->options->root, pull->options->keep);
+    }
+    return rc;
+}
+
 static enum err follow(struct pulling *pull, struct errmsg *msg)
 {
     struct manifest *current = current_manifest(pull->options->root);
     enum err rc = check_foreign(pull, current, msg);
 
-    pull->result->is_current = rc == ERR_NONE && is_wanted(pull, current);
-    if (rc == ERR_NONE && !pull->result->is_current) {
-        rc = bring_here(pull, msg);
-    }
-    if (rc == ERR_NONE && !pull->result->is_current) {
-        rc = root_activate(pull->options->root, pull->manifest->number, msg);
-    }
-    if (rc == ERR_NONE && !pull->result->is_current) {
-        pull_retire(pull->options->root, pull->options->keep);
+    if (rc == ERR_NONE) {
+        pull->result->is_current = is_wanted(pull, current);
+        rc = pull->result->is_current ? tidy(pull, msg) : bring_and_activate(pull, msg);
     }
     manifest_free(current);
     return rc;
