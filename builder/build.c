@@ -1,13 +1,11 @@
 #include "builder/build.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,23 +38,6 @@ struct building {
 };
 
 /* ---- before ---- */
-
-static enum err lock_root(struct building *build, struct errmsg *msg)
-{
-    char *path = path_join(build->options->root, ".build-lock");
-    enum err rc = ERR_NONE;
-
-    build->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (build->lock_fd < 0) {
-        rc = err_sys(msg, errno, "open %s", path);
-    } else if (flock(build->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        rc = errno == EWOULDBLOCK
-                 ? err_set(msg, ERR_SYSTEM, "another build is at work in %s", build->options->root)
-                 : err_sys(msg, errno, "lock %s", path);
-    }
-    free(path);
-    return rc;
-}
 
 /* The release that FIND gives, or NULL: what is not there or damaged is no help and no hindrance. */
 static struct release *open_found(const struct building *build,
@@ -124,7 +105,7 @@ static enum err begin(struct building *build, struct errmsg *msg)
         rc = dir_make(releases, msg);
     }
     if (rc == ERR_NONE) {
-        rc = lock_root(build, msg);
+        rc = root_begin_work(options->root, &build->lock_fd, msg);
     }
     if (rc == ERR_NONE) {
         rc = dir_remove(build->staging, msg); /* of a build that was killed: it takes room */
@@ -254,14 +235,18 @@ static enum err write_manifest(struct building *build, uint64_t number, struct e
     return rc;
 }
 
-/* The number after the highest that there is. */
+/* The number after the highest that there is, or was active here. */
 static enum err next_number(const struct building *build, uint64_t *number, struct errmsg *msg)
 {
     uint64_t *numbers = NULL;
     unsigned count = 0;
-    enum err rc = root_releases(build->options->root, &numbers, &count, msg);
+    uint64_t highest = 0;
+    enum err rc = root_highest(build->options->root, &highest, msg);
 
-    *number = rc == ERR_NONE && count > 0 ? numbers[count - 1] + 1 : 1;
+    if (rc == ERR_NONE) {
+        rc = root_releases(build->options->root, &numbers, &count, msg);
+    }
+    *number = 1 + (count > 0 && numbers[count - 1] > highest ? numbers[count - 1] : highest);
     free(numbers);
     return rc;
 }

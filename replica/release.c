@@ -64,26 +64,11 @@ static enum err check_number(const char *dir, const struct manifest *manifest, s
                    dir, release_name(expected, manifest->number), name);
 }
 
-enum err release_check_replay(const char *dir, uint64_t number, uint64_t highest,
-                              struct errmsg *msg)
-{
-    if (number >= highest) {
-        return ERR_NONE;
-    }
-    return err_set(msg, ERR_REFUSED,
-                   "%s: release %" PRIu64 " is older than %" PRIu64 ", which was active here; only "
-                   "`vitrine activate` goes back",
-                   dir, number, highest);
-}
-
 static enum err check_manifest(const char *dir, const struct release_check *check,
                                const struct manifest *manifest, struct errmsg *msg)
 {
     enum err rc = check_number(dir, manifest, msg);
 
-    if (rc == ERR_NONE) {
-        rc = release_check_replay(dir, manifest->number, check->highest, msg);
-    }
     if (rc == ERR_NONE && check->definition_name != NULL &&
         !slice_is(manifest->definition_name, check->definition_name)) {
         rc =

@@ -31,14 +31,13 @@ struct release_check {
     const struct trust *trust;   /* signed by one of these keys; NULL or no keys: need not be */
     const char *root;            /* ROOT/trusted.pub counts, too, when it is there; NULL: no root */
     const char *definition_name; /* it is of this definition; NULL: of any */
-    uint64_t highest;            /* see release_check_replay; 0: any number will do */
 };
 
 /*
  * Opens the release in DIR: signature, manifest, definition, and that every file is there with its
  * size; with `verify` every page is compared with its hash as well. A folder that is named as a
  * release must hold the release of that number.
- * ERR_CORRUPT names the file and the page, ERR_REFUSED the check that failed (trust, replay, foreign
+ * ERR_CORRUPT names the file and the page, ERR_REFUSED the check that failed (trust, foreign
  * definition); ERR_NOT_FOUND when there is no release in DIR, or it is being removed.
  */
 MUST_CHECK enum err release_open(const char *dir, const struct release_check *check,
@@ -51,13 +50,6 @@ MUST_CHECK enum err release_open(const char *dir, const struct release_check *ch
 MUST_CHECK enum err release_read_manifest(const char *dir, const struct release_check *check,
                                           struct manifest **out, struct errmsg *msg);
 
-/*
- * A signature does not grow old: whoever can answer in the builder's place can offer a release of
- * last year again. So what activates by itself refuses a NUMBER below HIGHEST, the highest number that
- * was ever active in the root. A person may go back. DIR names the release in the message.
- */
-MUST_CHECK enum err release_check_replay(const char *dir, uint64_t number, uint64_t highest,
-                                         struct errmsg *msg);
 struct release *release_hold(struct release *release);
 void release_drop(struct release *release); /* accepts NULL */
 

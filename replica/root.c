@@ -167,16 +167,16 @@ enum err root_held_back(const char *root, char **dir, struct errmsg *msg)
     return rc;
 }
 
-enum err root_is_refused(const char *root, uint64_t number, uint64_t content_hash, bool *refused,
-                         struct errmsg *msg)
+enum err root_highest(const char *root, uint64_t *number, struct errmsg *msg)
 {
     struct root_state state;
+    uint64_t current = 0;
     enum err rc = root_state_read(root, &state, msg);
 
     if (rc == ERR_NONE) {
-        const struct root_mark *mark = root_state_mark(&state, number, content_hash);
+        bool has_current = root_current_number(root, &current);
 
-        *refused = mark != NULL && mark->kind == MARK_REFUSED;
+        *number = has_current && current > state.highest ? current : state.highest;
         root_state_free(&state);
     }
     return rc;

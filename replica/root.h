@@ -5,8 +5,10 @@
  *   ROOT/releases/000042/...      immutable
  *   ROOT/releases/.retiring-41    a release on its way out
  *   ROOT/current -> releases/000042
- *   ROOT/state.json               the pin, refused and rolled-back releases (root_state.h)
+ *   ROOT/state.json               the pin, refused and rolled-back releases, the highest number that
+ *                                 was ever current (root_state.h)
  *   ROOT/.state-lock              held while state.json and `current` change
+ *   ROOT/.build-lock              held while a release is built or pulled
  *
  * An operator asks by root_activate, root_roll_back and root_pin, after verifying the release.
  * Whatever runs by itself (a build, a pull) asks by root_offer, which heeds what an operator wanted.
@@ -25,6 +27,15 @@
 #include "base/err.h"
 
 enum { ROOT_LOCK_WAIT_MS = 10000 };
+
+/* Why a release is not activated by itself. */
+enum root_hold {
+    HOLD_NONE,
+    HOLD_OLDER, /* than one that is or was the current one */
+    HOLD_REFUSED,
+    HOLD_ROLLED_BACK, /* it, or another one with the same content */
+    HOLD_PINNED,
+};
 
 /* ---- looking ---- */
 
@@ -54,9 +65,12 @@ MUST_CHECK enum err root_releases(const char *root, uint64_t **numbers, unsigned
  */
 MUST_CHECK enum err root_held_back(const char *root, char **dir, struct errmsg *msg);
 
-/* Whether release NUMBER with this content was refused and is not to be tried again by itself. */
-MUST_CHECK enum err root_is_refused(const char *root, uint64_t number, uint64_t content_hash,
-                                    bool *refused, struct errmsg *msg);
+/*
+ * The highest number of a release that is or ever was the current one; 0: none was. A signature does
+ * not grow old: whoever can answer in the builder's place can offer a release of last year again. So
+ * what runs by itself does not go below this number. A person may.
+ */
+MUST_CHECK enum err root_highest(const char *root, uint64_t *number, struct errmsg *msg);
 
 /* ---- what an operator asks ---- */
 
@@ -82,16 +96,31 @@ MUST_CHECK enum err root_unpin(const char *root, bool *was_pinned, uint64_t *num
 
 /* ---- what happens by itself ---- */
 
+/* Takes ROOT/.build-lock; closing *FD gives it back. ERR_SYSTEM when somebody else is at work. */
+MUST_CHECK enum err root_begin_work(const char *root, int *fd, struct errmsg *msg);
+
 /*
- * Makes release NUMBER the current one, unless the root is pinned, the release was refused, or one
- * with the same content was rolled back: then *IS_ACTIVE is false and MSG says why.
+ * Makes release NUMBER the current one, unless the root is pinned, a higher number was ever current,
+ * the release was refused, or one with the same content was rolled back: then *IS_ACTIVE is false and
+ * MSG says why.
  */
 MUST_CHECK enum err root_offer(const char *root, uint64_t number, bool *is_active,
                                struct errmsg *msg);
 
+/*
+ * Why root_offer would not activate release NUMBER with this content, which may not be here yet; MSG
+ * says it in words.
+ */
+MUST_CHECK enum err root_holds(const char *root, uint64_t number, uint64_t content_hash,
+                               enum root_hold *hold, struct errmsg *msg);
+
 /* Remembers the release in DIR, a folder of ROOT/releases, as refused; nothing for other folders. */
 MUST_CHECK enum err root_refuse(const char *root, const char *dir, const char *reason,
                                 struct errmsg *msg);
+
+/* The same of release NUMBER with this content, which never got a folder here. */
+MUST_CHECK enum err root_refuse_content(const char *root, uint64_t number, uint64_t content_hash,
+                                        const char *reason, struct errmsg *msg);
 
 /* Forgets that it was: it has been mended. */
 MUST_CHECK enum err root_forgive(const char *root, const char *dir, struct errmsg *msg);

@@ -37,20 +37,49 @@ static enum err wait_for_lock(int fd, const char *path, struct errmsg *msg)
     return ERR_NONE;
 }
 
-enum err root_lock(const char *root, int *fd, struct errmsg *msg)
+/* Opens a file of ROOT that is there to be locked. */
+static enum err open_lock(const char *path, int *fd, struct errmsg *msg)
 {
-    char *path = path_join(root, ".state-lock");
-    int lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    enum err rc = lock_fd < 0 ? err_sys(msg, errno, "open %s", path) : ERR_NONE;
+    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    return *fd < 0 ? err_sys(msg, errno, "open %s", path) : ERR_NONE;
+}
 
-    if (rc == ERR_NONE) {
-        rc = wait_for_lock(lock_fd, path, msg);
-    }
+/* LOCK_FD becomes *FD; after an error it is closed. */
+static void hand_over(enum err rc, int lock_fd, int *fd)
+{
     if (rc == ERR_NONE) {
         *fd = lock_fd;
     } else if (lock_fd >= 0) {
         close(lock_fd);
     }
+}
+
+enum err root_lock(const char *root, int *fd, struct errmsg *msg)
+{
+    char *path = path_join(root, ".state-lock");
+    int lock_fd;
+    enum err rc = open_lock(path, &lock_fd, msg);
+
+    if (rc == ERR_NONE) {
+        rc = wait_for_lock(lock_fd, path, msg);
+    }
+    hand_over(rc, lock_fd, fd);
+    free(path);
+    return rc;
+}
+
+enum err root_begin_work(const char *root, int *fd, struct errmsg *msg)
+{
+    char *path = path_join(root, ".build-lock");
+    int lock_fd;
+    enum err rc = open_lock(path, &lock_fd, msg);
+
+    if (rc == ERR_NONE && flock(lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        rc = errno == EWOULDBLOCK
+                 ? err_set(msg, ERR_SYSTEM, "another build or pull is at work in %s", root)
+                 : err_sys(msg, errno, "lock %s", path);
+    }
+    hand_over(rc, lock_fd, fd);
     free(path);
     return rc;
 }
@@ -121,7 +150,8 @@ enum err change_begin(struct change *change, const char *root, struct errmsg *ms
 
 static enum err write_state(const struct change *change, struct errmsg *msg)
 {
-    bool is_empty = !change->state.is_pinned && change->state.mark_count == 0;
+    bool is_empty =
+        !change->state.is_pinned && change->state.mark_count == 0 && change->state.highest == 0;
     struct buffer text;
     enum err rc = ERR_NONE;
 
@@ -179,10 +209,25 @@ static enum err relink(const struct change *change, uint64_t number, struct errm
     return rc;
 }
 
+uint64_t change_highest(const struct change *change)
+{
+    uint64_t current = 0;
+
+    return root_current_number(change->root, &current) && current > change->state.highest
+               ? current
+               : change->state.highest;
+}
+
 enum err change_commit(struct change *change, const uint64_t *number, struct errmsg *msg)
 {
-    enum err rc = write_state(change, msg);
+    enum err rc;
 
+    if (number != NULL) {
+        uint64_t highest = change_highest(change);
+
+        change->state.highest = *number > highest ? *number : highest;
+    }
+    rc = write_state(change, msg);
     if (rc == ERR_NONE && number != NULL) {
         rc = relink(change, *number, msg);
     }
@@ -197,21 +242,28 @@ enum err change_commit(struct change *change, const uint64_t *number, struct err
 enum err change_mark(struct change *change, enum mark_kind kind, uint64_t number,
                      const char *reason, struct errmsg *msg)
 {
-    struct root_mark mark = {.kind = kind, .number = number, .reason = slice_str(reason)};
-    const struct root_mark *there;
-    struct timespec now;
-    enum err rc = root_content(change->root, number, &mark.content_hash, msg);
+    uint64_t hash;
+    enum err rc = root_content(change->root, number, &hash, msg);
 
-    if (rc != ERR_NONE) {
-        return rc;
+    if (rc == ERR_NONE) {
+        change_mark_content(change, kind, number, hash, reason);
     }
-    there = root_state_mark(&change->state, number, mark.content_hash);
+    return rc;
+}
+
+void change_mark_content(struct change *change, enum mark_kind kind, uint64_t number,
+                         uint64_t content_hash, const char *reason)
+{
+    struct root_mark mark = {
+        .kind = kind, .number = number, .content_hash = content_hash, .reason = slice_str(reason)};
+    const struct root_mark *there = root_state_mark(&change->state, number, content_hash);
+    struct timespec now;
+
     if (there == NULL || there->kind != kind || !slice_is(there->reason, reason)) {
         clock_gettime(CLOCK_REALTIME, &now);
         mark.at_ms = now.tv_sec * 1000LL + now.tv_nsec / 1000000;
         root_state_add(&change->state, mark);
     }
-    return ERR_NONE;
 }
 
 enum err change_check_pin(const struct change *change, uint64_t number, struct errmsg *msg)

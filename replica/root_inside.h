@@ -25,8 +25,8 @@ MUST_CHECK enum err root_lock(const char *root, int *fd, struct errmsg *msg);
 MUST_CHECK enum err change_begin(struct change *change, const char *root, struct errmsg *msg);
 
 /*
- * Writes the state, then has `current` lead to release *NUMBER, unless that is NULL. After an error
- * both are as they were.
+ * Writes the state, then has `current` lead to release *NUMBER, unless that is NULL; how high that is
+ * is remembered. After an error both are as they were.
  */
 MUST_CHECK enum err change_commit(struct change *change, const uint64_t *number,
                                   struct errmsg *msg);
@@ -37,6 +37,13 @@ void change_end(struct change *change);
 /* Remembers release NUMBER as it is now, unless the same is remembered of it already. */
 MUST_CHECK enum err change_mark(struct change *change, enum mark_kind kind, uint64_t number,
                                 const char *reason, struct errmsg *msg);
+
+/* The same of release NUMBER with this content, whether or not it is here. */
+void change_mark_content(struct change *change, enum mark_kind kind, uint64_t number,
+                         uint64_t content_hash, const char *reason);
+
+/* The highest number of a release that is or ever was the current one; 0: none was. */
+uint64_t change_highest(const struct change *change);
 
 /* ERR_REFUSED when the root is pinned to another release than NUMBER. */
 MUST_CHECK enum err change_check_pin(const struct change *change, uint64_t number,

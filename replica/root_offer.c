@@ -6,26 +6,32 @@
 #include "replica/root.h"
 #include "replica/root_inside.h"
 
-/* Whether release NUMBER must not be activated by itself; then WHY says the reason. */
-static bool is_held(const struct change *change, uint64_t number, uint64_t hash, struct errmsg *why)
+/* Why release NUMBER must not be activated by itself; WHY says the reason. */
+static enum root_hold find_hold(const struct change *change, uint64_t number, uint64_t hash,
+                                struct errmsg *why)
 {
     const struct root_mark *there = root_state_mark(&change->state, number, hash);
+    const struct root_mark *twin = root_state_rolled_back(&change->state, hash);
+    uint64_t current;
+    bool is_current = root_current_number(change->root, &current) && current == number;
     char name[24];
 
-    if (change_check_pin(change, number, why) != ERR_NONE) {
-        return true;
-    }
     if (there != NULL) {
         err_set(why, ERR_REFUSED, "it was %s: %.*s", mark_name(there->kind),
                 SLICE_ARG(there->reason));
-        return true;
+        return there->kind == MARK_REFUSED ? HOLD_REFUSED : HOLD_ROLLED_BACK;
     }
-    there = root_state_rolled_back(&change->state, hash);
-    if (there != NULL) {
+    if (twin != NULL) {
         err_set(why, ERR_REFUSED, "it holds the same as release %s, which was rolled back: %.*s",
-                release_name(name, there->number), SLICE_ARG(there->reason));
+                release_name(name, twin->number), SLICE_ARG(twin->reason));
+        return HOLD_ROLLED_BACK;
     }
-    return there != NULL;
+    if (!is_current && number < change_highest(change)) {
+        err_set(why, ERR_REFUSED, "it is older than release %s, which was active here",
+                release_name(name, change_highest(change)));
+        return HOLD_OLDER;
+    }
+    return change_check_pin(change, number, why) == ERR_NONE ? HOLD_NONE : HOLD_PINNED;
 }
 
 /* What holds a release cannot be known without its content. */
@@ -51,12 +57,25 @@ enum err root_offer(const char *root, uint64_t number, bool *is_active, struct e
         rc = know_content(root, number, &hash, msg);
     }
     if (rc == ERR_NONE) {
-        bool held = is_held(&change, number, hash, msg);
+        enum root_hold hold = find_hold(&change, number, hash, msg);
 
-        rc = held ? ERR_NONE : change_commit(&change, &number, msg);
+        rc = hold == HOLD_NONE ? change_commit(&change, &number, msg) : ERR_NONE;
         if (rc == ERR_NONE) {
-            *is_active = !held;
+            *is_active = hold == HOLD_NONE;
         }
+    }
+    change_end(&change);
+    return rc;
+}
+
+enum err root_holds(const char *root, uint64_t number, uint64_t content_hash, enum root_hold *hold,
+                    struct errmsg *msg)
+{
+    struct change change;
+    enum err rc = change_begin(&change, root, msg);
+
+    if (rc == ERR_NONE) {
+        *hold = find_hold(&change, number, content_hash, msg);
     }
     change_end(&change);
     return rc;
@@ -91,6 +110,20 @@ enum err root_refuse(const char *root, const char *dir, const char *reason, stru
         rc = change_mark(&change, MARK_REFUSED, number, reason, msg);
     }
     if (rc == ERR_NONE) {
+        rc = change_commit(&change, NULL, msg);
+    }
+    change_end(&change);
+    return rc;
+}
+
+enum err root_refuse_content(const char *root, uint64_t number, uint64_t content_hash,
+                             const char *reason, struct errmsg *msg)
+{
+    struct change change;
+    enum err rc = change_begin(&change, root, msg);
+
+    if (rc == ERR_NONE) {
+        change_mark_content(&change, MARK_REFUSED, number, content_hash, reason);
         rc = change_commit(&change, NULL, msg);
     }
     change_end(&change);

@@ -111,6 +111,9 @@ static void write_mark(const struct root_mark *mark, struct buffer *out)
 void root_state_write(const struct root_state *state, struct buffer *out)
 {
     buffer_printf(out, "{\n  \"vitrine\": \"root\",\n  \"version\": %d,\n", STATE_VERSION);
+    if (state->highest > 0) {
+        buffer_printf(out, "  \"highest\": %" PRIu64 ",\n", state->highest);
+    }
     if (state->is_pinned) {
         buffer_printf(out, "  \"pinned\": %" PRIu64 ",\n", state->pinned);
     }
@@ -186,6 +189,9 @@ static bool read_object(const json_t *root, struct root_state *state)
         version != STATE_VERSION || !json_is_array(marks)) {
         return false;
     }
+    if (json_object_get(root, "highest") != NULL && !get_number(root, "highest", &state->highest)) {
+        return false;
+    }
     state->is_pinned = json_object_get(root, "pinned") != NULL;
     if (state->is_pinned && !get_number(root, "pinned", &state->pinned)) {
         return false;
@@ -216,7 +222,8 @@ enum err root_state_parse(const char *path, struct slice text, struct root_state
         root_state_free(out);
         return err_set(msg, ERR_CORRUPT,
                        "%s: this is not the state of a root; mend it, or remove it, which forgets "
-                       "the pin and every release that was refused or rolled back",
+                       "the pin, every release that was refused or rolled back, and how new what "
+                       "was served has been",
                        path);
     }
     return ERR_NONE;

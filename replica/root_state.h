@@ -2,7 +2,7 @@
  * What a root remembers: ROOT/state.json, for people to read and for programs to change by root.h.
  *
  *   {"vitrine": "root", "version": 1,
- *    "pinned": 41,
+ *    "highest": 42, "pinned": 41,
  *    "marks": [{"release": 42, "content": "00d4...", "mark": "rolled back",
  *               "at": "2026-11-21T02:30:00.000Z", "reason": "prices are zero"}]}
  *
@@ -39,6 +39,7 @@ struct root_mark {
 
 struct root_state {
     struct arena arena;
+    uint64_t highest; /* of the numbers of releases that were ever the current one; 0: none was */
     bool is_pinned;
     uint64_t pinned;
     struct root_mark marks[ROOT_MARKS_MAX]; /* the oldest first */

@@ -27,27 +27,11 @@ static struct slice *list_names(const struct manifest *manifest, size_t *count)
     return names;
 }
 
-/* Whether FOLDER is on the way to one of NAMES. */
-static bool leads_to_a_name(const struct slice *names, size_t count, struct slice folder)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (names[i].len > folder.len && names[i].ptr[folder.len] == '/' &&
-            memcmp(names[i].ptr, folder.ptr, folder.len) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static enum err check_entry(const FTSENT *entry, struct slice path, const struct slice *names,
                             size_t count, struct errmsg *msg)
 {
     switch (entry->fts_info) {
-    case FTS_D:
-        return path.len == 0 || leads_to_a_name(names, count, path)
-                   ? ERR_NONE
-                   : err_set(msg, ERR_CORRUPT, "%s: the manifest lists nothing in this folder",
-                             entry->fts_path);
+    case FTS_D: /* an empty collection leaves a folder without files */
     case FTS_DP:
         return ERR_NONE;
     case FTS_F:

@@ -19,7 +19,7 @@
 
 /* ---- the changes ---- */
 
-/* Of a root with releases 1, 2 and 3, of which 3 is the current one. */
+/* Of a root with releases 1 to 4, of which 3 is the current one. */
 static enum err roll_back(const char *root, struct errmsg *msg)
 {
     return root_roll_back(root, 3, 2, "prices are zero", msg);
@@ -43,7 +43,7 @@ static enum err offer(const char *root, struct errmsg *msg)
 {
     bool is_active;
 
-    return root_offer(root, 2, &is_active, msg);
+    return root_offer(root, 4, &is_active, msg);
 }
 
 /* Forgets the mark that the first change of `prepare` made. */
@@ -58,7 +58,7 @@ static const struct {
     uint64_t leads_to;
 } changes[] = {
     {"roll back", roll_back, 2}, {"pin", pin, 1},           {"refuse", refuse, 3},
-    {"offer", offer, 2},         {"activate", activate, 1},
+    {"offer", offer, 4},         {"activate", activate, 1},
 };
 
 enum { CHANGE_COUNT = sizeof changes / sizeof changes[0] };
@@ -69,7 +69,7 @@ static void prepare(struct place *place)
     char *dir = NULL;
 
     place_make(place);
-    for (uint64_t number = 1; number <= 3; number++) {
+    for (uint64_t number = 1; number <= 4; number++) {
         place_add(place, number, number);
     }
     dir = root_release_dir(place->root, 1);

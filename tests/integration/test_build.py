@@ -272,7 +272,7 @@ class Build(support.TestCase):
         os.makedirs(self.root)
         with open(os.path.join(self.root, ".build-lock"), "w", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            self.assertIn("another build is at work in " + self.root, self.refused())
+            self.assertIn("another build or pull is at work in " + self.root, self.refused())
         self.build()
         self.assertEqual("000001", self.current())
 

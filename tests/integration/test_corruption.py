@@ -286,6 +286,7 @@ class Corruption(support.TestCase):
         self.build("b")
         foreign = Path(self.root, "current", "manifest.sig").read_bytes()
         shutil.rmtree(os.path.join(self.root, "releases", "000002"))
+        os.remove(os.path.join(self.root, "state.json"))  # or the next one is release 3
         self.point_to("000001")
         self.build("a")
         shutil.copy(self.path("a.pub"), os.path.join(self.root, "trusted.pub"))

@@ -31,7 +31,8 @@ LEAST_CALLS = {"mkdir": 3, "fsync": 8, "rename": 4, "symlink": 1, "unlinkat": 5}
 CALLS_MAX = 200
 
 # What a kill may leave until the next build.
-IN_PROGRESS = re.compile(r"releases/\.(building|retiring-\d+)(/|$)|current\.\d+\.new$")
+IN_PROGRESS = re.compile(r"releases/\.(building|retiring-\d+)(/|$)|current\.\d+\.new$|"
+                         r"state\.json\.\w{6}$")
 
 cluster = None
 

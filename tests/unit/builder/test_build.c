@@ -128,7 +128,7 @@ static void a_root_that_another_build_holds_is_refused(void **state)
     OK(dir_make(place.root, &shelf->msg));
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     assert_int_equal(flock(fd, LOCK_SH), 0); /* a build wants it for itself alone */
-    snprintf(expected, sizeof expected, "another build is at work in %s", place.root);
+    snprintf(expected, sizeof expected, "another build or pull is at work in %s", place.root);
     assert_int_equal(build_release(&place.options, false, &result, &shelf->msg), ERR_SYSTEM);
     assert_string_equal(shelf->msg.text, expected);
     close(fd);

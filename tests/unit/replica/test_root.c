@@ -56,12 +56,12 @@ static void refuse(struct place *place, uint64_t number, const char *reason)
 
 static bool is_refused(struct place *place, uint64_t number)
 {
-    bool refused = false;
+    enum root_hold hold = HOLD_NONE;
     uint64_t hash;
 
     OK(root_content(place->root, number, &hash, &place->msg));
-    OK(root_is_refused(place->root, number, hash, &refused, &place->msg));
-    return refused;
+    OK(root_holds(place->root, number, hash, &hold, &place->msg));
+    return hold == HOLD_REFUSED;
 }
 
 /* "1 2 3" */
@@ -99,7 +99,7 @@ static void an_offered_release_becomes_the_current_one(void **state)
     assert_true(offer(place, 1));
     place_add(place, 2, 2);
     assert_true(offer(place, 2));
-    assert_int_equal(place_count_names(place), 3); /* releases, current, .state-lock */
+    assert_int_equal(place_count_names(place), 4); /* releases, current, state.json, .state-lock */
 }
 
 static void a_release_without_its_manifest_is_not_activated_by_itself(void **state)
@@ -163,9 +163,96 @@ static void an_operator_may_activate_what_was_rolled_back_and_that_forgives_it(v
     add_releases(place, 2);
     OK(root_roll_back(place->root, 2, 1, "a mistake", &place->msg));
     OK(root_activate(place->root, 2, &place->msg));
+    OK(root_activate(place->root, 1, &place->msg));
+    assert_true(offer(place, 2));
     place_add(place, 3, 3);
     assert_true(offer(place, 3));
-    assert_true(offer(place, 2));
+}
+
+static void what_is_older_than_what_was_active_is_not_activated_by_itself(void **state)
+{
+    struct place *place = *state;
+    uint64_t highest = 9;
+
+    OK(root_highest(place->root, &highest, &place->msg));
+    assert_int_equal(highest, 0);
+    add_releases(place, 3);
+    OK(root_activate(place->root, 1, &place->msg));
+    OK(root_highest(place->root, &highest, &place->msg));
+    assert_int_equal(highest, 3);
+    assert_false(offer(place, 2));
+    assert_string_equal(place->msg.text, "it is older than release 000003, which was active here");
+    assert_true(offer(place, 1)); /* the current one */
+    assert_true(offer(place, 3));
+}
+
+static void without_its_state_a_root_still_knows_what_is_active(void **state)
+{
+    struct place *place = *state;
+    char *path = path_join(place->root, "state.json");
+    uint64_t highest = 0;
+
+    add_releases(place, 3);
+    assert_int_equal(unlink(path), 0);
+    OK(root_highest(place->root, &highest, &place->msg));
+    assert_int_equal(highest, 3);
+    assert_false(offer(place, 2));
+    OK(root_activate(place->root, 1, &place->msg)); /* remembers what it leaves */
+    assert_false(offer(place, 2));
+    free(path);
+}
+
+/* What root_holds says of release NUMBER; content 0 stands for that of release 3. */
+static enum root_hold hold_of(struct place *place, uint64_t number, uint64_t content)
+{
+    enum root_hold hold = HOLD_NONE;
+
+    if (content == 0) {
+        OK(root_content(place->root, 3, &content, &place->msg));
+    }
+    OK(root_holds(place->root, number, content, &hold, &place->msg));
+    return hold;
+}
+
+static void a_release_that_is_not_here_can_be_held(void **state)
+{
+    static const struct {
+        uint64_t number;
+        uint64_t content;
+        enum root_hold hold;
+    } cases[] = {{1, 5, HOLD_OLDER},   {3, 0, HOLD_ROLLED_BACK}, {4, 0, HOLD_ROLLED_BACK},
+                 {4, 3, HOLD_REFUSED}, {3, 3, HOLD_NONE},        {4, 4, HOLD_NONE},
+                 {5, 3, HOLD_NONE}};
+    struct place *place = *state;
+
+    add_releases(place, 3);
+    OK(root_roll_back(place->root, 3, 2, "x", &place->msg));
+    OK(root_refuse_content(place->root, 4, 3, "page 3: hash differs", &place->msg));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(hold_of(place, cases[i].number, cases[i].content), cases[i].hold);
+    }
+    OK(root_pin(place->root, 2, &place->msg));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(hold_of(place, cases[i].number, cases[i].content),
+                         cases[i].hold == HOLD_NONE ? HOLD_PINNED : cases[i].hold);
+    }
+}
+
+static void one_works_in_a_root_at_a_time(void **state)
+{
+    struct place *place = *state;
+    char expected[128];
+    int first = -1;
+    int second = -1;
+
+    OK(root_begin_work(place->root, &first, &place->msg));
+    assert_int_equal(root_begin_work(place->root, &second, &place->msg), ERR_SYSTEM);
+    snprintf(expected, sizeof expected, "another build or pull is at work in %s", place->root);
+    assert_string_equal(place->msg.text, expected);
+    assert_int_equal(second, -1);
+    close(first);
+    OK(root_begin_work(place->root, &second, &place->msg));
+    close(second);
 }
 
 static void a_roll_back_from_another_release_than_the_current_one_is_refused(void **state)
@@ -203,14 +290,17 @@ static void a_refused_release_is_remembered_by_number_and_content(void **state)
 static void a_folder_that_is_no_release_of_the_root_is_not_remembered(void **state)
 {
     struct place *place = *state;
-    char *text;
+    char *before;
+    char *after;
 
     add_releases(place, 1);
+    before = place_state(place);
     OK(root_refuse(place->root, "/tmp/000001", "x", &place->msg));
     OK(root_refuse(place->root, "elsewhere", "x", &place->msg));
-    text = place_state(place);
-    assert_string_equal(text, "");
-    free(text);
+    after = place_state(place);
+    assert_string_equal(after, before);
+    free(after);
+    free(before);
 }
 
 static void what_is_held_back_is_the_newest_release_that_is_not_current_on_purpose(void **state)
@@ -300,7 +390,8 @@ static void what_a_kill_left_of_a_change_is_removed_by_the_next(void **state)
         free(path);
     }
     add_releases(place, 1);
-    assert_int_equal(place_count_names(place), 4); /* releases, current, .state-lock; current.new */
+    /* releases, current, state.json, .state-lock; current.new */
+    assert_int_equal(place_count_names(place), 5);
 }
 
 static void a_state_that_cannot_be_understood_stops_every_change(void **state)
@@ -331,6 +422,12 @@ int main(void)
             a_rolled_back_release_is_not_activated_by_itself_but_a_newer_one_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             an_operator_may_activate_what_was_rolled_back_and_that_forgives_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            what_is_older_than_what_was_active_is_not_activated_by_itself, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(without_its_state_a_root_still_knows_what_is_active, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_release_that_is_not_here_can_be_held, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_works_in_a_root_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             a_roll_back_from_another_release_than_the_current_one_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_refused_release_is_remembered_by_number_and_content,

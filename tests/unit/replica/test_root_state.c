@@ -37,6 +37,7 @@ static void what_is_written_reads_back(void **unused)
 
     (void)unused;
     start(&state);
+    state.highest = 44;
     state.is_pinned = true;
     state.pinned = 41;
     add(&state, MARK_REFUSED, 42, UINT64_MAX, slice_str("loans/0001.db: \"page\" 3"));
@@ -44,6 +45,7 @@ static void what_is_written_reads_back(void **unused)
     buffer_init(&text, ROOT_STATE_SIZE_MAX);
     root_state_write(&state, &text);
     assert_int_equal(root_state_parse("s", buffer_slice(&text), &again, &msg), ERR_NONE);
+    assert_int_equal(again.highest, 44);
     assert_true(again.is_pinned);
     assert_int_equal(again.pinned, 41);
     assert_int_equal(again.mark_count, 2);
@@ -121,6 +123,7 @@ static void what_is_not_a_state_is_refused_with_what_to_do(void **unused)
         "{\"vitrine\": \"root\", \"version\": 1}",
         "{\"vitrine\": \"root\", \"version\": 2, \"marks\": []}",
         "{\"vitrine\": \"release\", \"version\": 1, \"marks\": []}",
+        "{\"vitrine\": \"root\", \"version\": 1, \"highest\": \"1\", \"marks\": []}",
         "{\"vitrine\": \"root\", \"version\": 1, \"pinned\": -1, \"marks\": []}",
         "{\"vitrine\": \"root\", \"version\": 1, \"pinned\": \"1\", \"marks\": []}",
         "{\"vitrine\": \"root\", \"version\": 1, \"marks\": [{}]}",
@@ -144,8 +147,8 @@ static void what_is_not_a_state_is_refused_with_what_to_do(void **unused)
                          ERR_CORRUPT);
         assert_string_equal(msg.text,
                             "r/state.json: this is not the state of a root; mend it, or remove it, "
-                            "which forgets the pin and every release that was refused or rolled "
-                            "back");
+                            "which forgets the pin, every release that was refused or rolled "
+                            "back, and how new what was served has been");
     }
 }
 
