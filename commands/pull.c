@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "commands/commands.h"
+#include "commands/ready.h"
 #include "replica/pull.h"
 
 enum {
@@ -25,7 +26,10 @@ struct pull_arguments {
     int64_t every_ms;
     int64_t timeout_ms;
     int64_t keep;
+    int64_t warm_bytes;
+    struct option_texts trust;
     bool compress;
+    bool again;
 };
 
 static const struct option options[] = {
@@ -42,6 +46,11 @@ static const struct option options[] = {
                     "give up when connecting, or silence, takes so long; at least 1s"),
     OPTION_INTEGER("keep", "N", "3", 2, 1000, struct pull_arguments, keep,
                    "releases to keep, the new one included"),
+    OPTION_TEXTS("trust", "PUB", struct pull_arguments, trust, TRUST_ABOUT),
+    OPTION_SIZE("warm", "RATE", READY_WARM_DEFAULT, struct pull_arguments, warm_bytes,
+                READY_WARM_ABOUT),
+    OPTION_FLAG("again", struct pull_arguments, again,
+                "fetch a release again that was refused before; with --every, the first time"),
     OPTION_TEXT(
         "transfer", "MODE", "auto", struct pull_arguments, transfer,
         "auto: differences for files that share half of their pages with the one here, whole files "
@@ -79,8 +88,9 @@ static enum err check_rate(const char *text, struct errmsg *msg)
     return err_set(msg, ERR_USAGE, "--bwlimit: \"%s\" is not a rate; write 500K, 20M or 1G", text);
 }
 
-static enum err read_arguments(const struct pull_arguments *given, struct pull_options *out,
-                               struct errmsg *msg)
+/* The keys are in TRUST then, which OUT points to. */
+static enum err read_arguments(const struct pull_arguments *given, struct trust *trust,
+                               struct pull_options *out, struct errmsg *msg)
 {
     enum err rc = check_rate(given->bwlimit, msg);
 
@@ -90,11 +100,17 @@ static enum err read_arguments(const struct pull_arguments *given, struct pull_o
                                  .bwlimit = given->bwlimit,
                                  .timeout_ms = given->timeout_ms,
                                  .keep = given->keep,
-                                 .compress = given->compress};
+                                 .compress = given->compress,
+                                 .again = given->again,
+                                 .trust = trust,
+                                 .warm_bytes = (uint64_t)given->warm_bytes};
     if (rc == ERR_NONE && given->timeout_ms < 1000) {
         rc = err_set(msg, ERR_USAGE, "--timeout: write at least 1s");
     }
-    return rc == ERR_NONE ? read_transfer(given->transfer, &out->transfer, msg) : rc;
+    if (rc == ERR_NONE) {
+        rc = read_transfer(given->transfer, &out->transfer, msg);
+    }
+    return rc == ERR_NONE ? trust_from_options(&given->trust, trust, msg) : rc;
 }
 
 static enum err pull_once(const struct pull_options *wanted, struct errmsg *msg)
@@ -106,12 +122,15 @@ static enum err pull_once(const struct pull_options *wanted, struct errmsg *msg)
 
     if (rc == ERR_NONE && result.is_current) {
         printf("release %06" PRIu64 " is up to date\n", result.number);
-    } else if (rc == ERR_NONE) {
+    } else if (rc == ERR_NONE && (!result.is_held || result.is_fetched)) {
         printf("release %06" PRIu64 " in %.1f s: %u files, %u of them linked, %u as differences; "
                "%s bytes fetched, %s received\n",
                result.number, (double)result.elapsed_ms / 1000.0, result.file_count,
                result.linked_count, result.delta_count, grouped(bytes, result.fetched_bytes),
                grouped(received, result.received_bytes));
+    }
+    if (rc == ERR_NONE && result.is_held) {
+        printf("release %06" PRIu64 " is not activated: %s\n", result.number, result.reason.text);
     }
     fflush(stdout);
     return rc;
@@ -138,36 +157,61 @@ static void log_pulled(const struct pull_result *result)
              result->fetched_bytes, result->received_bytes, result->sent_bytes, result->elapsed_ms);
 }
 
-/* Follows the source. An attempt that fails is logged once, and tried again later and later. */
+/* What was said last, so that nothing is said twice in a row. */
+struct said {
+    struct errmsg failure; /* empty: the last attempt did not fail */
+    struct errmsg held;    /* empty: the last release was not held back */
+};
+
+static void log_attempt(struct said *said, enum err rc, const struct pull_result *result,
+                        const struct errmsg *msg)
+{
+    const char *held = rc == ERR_NONE && result->is_held ? result->reason.text : "";
+
+    if (rc == ERR_INTERRUPTED) {
+        return;
+    }
+    if (rc != ERR_NONE && strcmp(said->failure.text, msg->text) != 0) {
+        log_error("pull_failed", "reason=\"%s\"", msg->text);
+    }
+    if (rc == ERR_NONE && said->failure.text[0] != '\0') {
+        log_info("pull_recovered", "release=%06" PRIu64, result->number);
+    }
+    if (rc == ERR_NONE && (result->is_fetched || (!result->is_current && !result->is_held))) {
+        log_pulled(result);
+    }
+    if (held[0] != '\0' && (result->is_fetched || strcmp(said->held.text, held) != 0)) {
+        log_info("release_not_activated", "release=%06" PRIu64 " reason=\"%s\"", result->number,
+                 held);
+    }
+    snprintf(said->failure.text, sizeof said->failure.text, "%s", rc == ERR_NONE ? "" : msg->text);
+    if (rc == ERR_NONE) {
+        snprintf(said->held.text, sizeof said->held.text, "%s", held);
+    }
+}
+
+/* Follows the source. An attempt that fails is tried again later and later. */
 static enum err pull_forever(const struct pull_options *wanted, int64_t every_ms)
 {
+    struct pull_options next = *wanted;
     int64_t most_ms = every_ms > MOST_PAUSE_MS ? every_ms : MOST_PAUSE_MS;
     int64_t pause_ms = every_ms;
-    char last[sizeof(struct errmsg)] = "";
+    struct said said = {.failure = {""}};
 
     while (!interrupt_requested()) {
         struct pull_result result;
         struct errmsg msg = {""};
-        enum err rc = pull_release(wanted, &result, &msg);
+        enum err rc = pull_release(&next, &result, &msg);
 
+        log_attempt(&said, rc, &result, &msg);
         if (rc == ERR_USAGE) {
-            log_error("pull_failed", "reason=\"%s\"", msg.text);
             return rc;
         }
-        if (rc == ERR_NONE && !result.is_current) {
-            log_pulled(&result);
-        }
-        if (rc != ERR_NONE && rc != ERR_INTERRUPTED && strcmp(last, msg.text) != 0) {
-            log_error("pull_failed", "reason=\"%s\"", msg.text);
-        }
-        if (rc == ERR_NONE && last[0] != '\0') {
-            log_info("pull_recovered", "release=%06" PRIu64, result.number);
-        }
-        snprintf(last, sizeof last, "%s", msg.text);
         if (!interrupt_requested()) {
             interrupt_sleep(rc == ERR_NONE ? every_ms : with_jitter(pause_ms));
         }
         pause_ms = rc == ERR_NONE ? every_ms : pause_ms * 2 < most_ms ? pause_ms * 2 : most_ms;
+        next.again = false;
     }
     return ERR_NONE;
 }
@@ -177,6 +221,7 @@ static int run(const struct command *command, int argc, char **argv)
     struct pull_arguments given;
     struct arguments arguments;
     struct pull_options wanted;
+    struct trust trust;
     struct errmsg msg;
     bool done;
     enum err rc;
@@ -186,7 +231,7 @@ static int run(const struct command *command, int argc, char **argv)
         return code;
     }
     interrupt_catch();
-    rc = read_arguments(&given, &wanted, &msg);
+    rc = read_arguments(&given, &trust, &wanted, &msg);
     if (rc == ERR_NONE) {
         rc = given.every_ms > 0 ? pull_forever(&wanted, given.every_ms) : pull_once(&wanted, &msg);
     }
@@ -199,9 +244,10 @@ const struct command command_pull = {
     .about = "fetches the current release of another root and activates it",
     .description =
         "Asks the source which release is current there, fetches what this root does not hold, "
-        "verifies every page, and activates it. Files that are here already become hard links. "
-        "A transfer that was cut goes on at the next attempt. Whatever fails, the root serves what "
-        "it had. It needs rsync on both sides.",
+        "verifies every page, and activates it, unless this root is pinned or the release was "
+        "rolled back here. Files that are here already become hard links. A transfer that was cut "
+        "goes on at the next attempt. Whatever fails, the root serves what it had. It needs rsync "
+        "on both sides.",
     .options = options,
     .run = run,
 };

@@ -1,6 +1,5 @@
 #include "commands/ready.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,18 +12,6 @@
 static const char *name_of(const struct release *release)
 {
     return strrchr(release->dir, '/') + 1; /* ROOT/releases/NAME */
-}
-
-static enum err warm(const struct release *release, int64_t warm_bytes, struct errmsg *msg)
-{
-    struct warmed warmed;
-    enum err rc = warm_release(release, (uint64_t)warm_bytes, &warmed, msg);
-
-    if (rc == ERR_NONE) {
-        log_info("release_warmed", "release=%s bytes=%" PRIu64 " read=%" PRIu64 " ms=%" PRId64,
-                 name_of(release), warmed.bytes, warmed.read_bytes, warmed.elapsed_ms);
-    }
-    return rc;
 }
 
 /* The damage is what is told, whether or not it could be written down. */
@@ -85,8 +72,8 @@ enum err ready_release(const struct ready_arguments *given, const char *number,
     if (rc == ERR_NONE) {
         rc = open_checked(given, dir, &release, msg);
     }
-    if (rc == ERR_NONE && given->warm_bytes > 0) {
-        rc = warm(release, given->warm_bytes, msg);
+    if (rc == ERR_NONE) {
+        rc = warm_ahead(release, (uint64_t)given->warm_bytes, msg);
     }
     if (rc == ERR_NONE && !release_number(name_of(release), out_number)) {
         rc = err_set(msg, ERR_NOT_FOUND, "%s is no release of %s", dir, given->root);

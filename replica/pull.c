@@ -1,42 +1,17 @@
 #include "replica/pull.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/log.h"
 #include "base/progress.h"
-#include "replica/pull_files.h"
-#include "replica/pull_root.h"
-#include "replica/reader.h"
-#include "replica/release.h"
+#include "replica/pull_inside.h"
 #include "replica/root.h"
-#include "replica/rsync.h"
-
-/* Stays free on the disk, for logs and whatever else lives there. */
-enum { SPACE_RESERVE = 16 << 20 };
-
-struct pulling {
-    const struct pull_options *options;
-    struct pull_result *result;
-    struct rsync_source source;
-    struct rsync_link link;
-    struct rsync_traffic traffic;
-    struct manifest *manifest; /* of the release that the source has */
-    char name[24];             /* of that release */
-    char *scratch;             /* ROOT/.pull */
-    char *list;                /* ROOT/.pull/list */
-    char *staging;             /* ROOT/releases/.incoming */
-    char *dir;                 /* ROOT/releases/NAME */
-    struct pull_files files;
-    struct progress progress;
-    int lock_fd;
-};
+#include "replica/warm.h"
 
 /* ---- what the source has ---- */
 
@@ -76,7 +51,7 @@ static enum err begin(struct pulling *pull, struct errmsg *msg)
         rc = dir_make(pull->scratch, msg);
     }
     if (rc == ERR_NONE) {
-        rc = pull_lock(options->root, &pull->lock_fd, msg);
+        rc = root_begin_work(options->root, &pull->lock_fd, msg);
     }
     free(releases);
     return rc;
@@ -104,6 +79,48 @@ static enum err learn(struct pulling *pull, struct errmsg *msg)
     }
     free(path);
     return rc;
+}
+
+/* Fetches manifest.sig, which a release may have, from the folder of the release itself. */
+static enum err fetch_signature(struct pulling *pull, struct errmsg *msg)
+{
+    char *from = path_join("releases", "%s", pull->name);
+    char *path = path_join(pull->scratch, "manifest.sig");
+    struct rsync_fetch fetch = {.from = from,
+                                .into = pull->scratch,
+                                .names = slice_of("manifest.sig", sizeof "manifest.sig"),
+                                .list = pull->list,
+                                .may_be_missing = true};
+    enum err rc = ERR_NONE;
+
+    if (unlink(path) != 0 && errno != ENOENT) { /* of another release */
+        rc = err_sys(msg, errno, "remove %s", path);
+    }
+    if (rc == ERR_NONE) {
+        rc = rsync_fetch(&pull->link, &fetch, &pull->traffic, msg);
+    }
+    free(path);
+    free(from);
+    return rc;
+}
+
+/* Believes the manifest when a key that is trusted signed it: before any other file is asked for. */
+static enum err believe(struct pulling *pull, struct errmsg *msg)
+{
+    const struct release_check check = {.trust = pull->options->trust, .root = pull->options->root};
+    struct manifest *manifest = NULL;
+    enum err rc = fetch_signature(pull, msg);
+
+    if (rc != ERR_NONE) {
+        return rc;
+    }
+    rc = release_read_manifest(pull->scratch, &check, &manifest, msg);
+    if (rc != ERR_NONE) {
+        return err_wrap(msg, rc, "release %s of %s", pull->name, pull->source.text);
+    }
+    manifest_free(pull->manifest);
+    pull->manifest = manifest;
+    return ERR_NONE;
 }
 
 /* The manifest of the release in DIR; NULL when there is none that can be read. */
@@ -154,251 +171,16 @@ static enum err check_foreign(const struct pulling *pull, const struct manifest 
         pull->options->root, SLICE_ARG(current->definition_name), SLICE_ARG(name));
 }
 
-/* ---- the way of a release ---- */
+/* ---- what is done about it ---- */
 
-static enum err check_space(const struct pulling *pull, uint64_t needed, struct errmsg *msg)
-{
-    struct statvfs fs;
-    uint64_t have;
-
-    if (statvfs(pull->options->root, &fs) != 0) {
-        return err_sys(msg, errno, "ask for the free space of %s", pull->options->root);
-    }
-    have = (uint64_t)fs.f_bavail * fs.f_frsize;
-    if (have >= SPACE_RESERVE && have - SPACE_RESERVE >= needed) {
-        return ERR_NONE;
-    }
-    return err_set(msg, ERR_LIMIT,
-                   "%s: %" PRIu64
-                   " bytes are to be fetched and %d stay in reserve, but only %" PRIu64
-                   " bytes are free; make room, or keep fewer releases (--keep)",
-                   pull->options->root, needed, SPACE_RESERVE, have);
-}
-
-/* Fetches the files with NEED. */
-static enum err fetch(struct pulling *pull, enum pull_need need, struct errmsg *msg)
-{
-    struct buffer names;
-    char *from = path_join("releases", "%s", pull->name);
-    struct rsync_fetch wanted = {.from = from,
-                                 .into = pull->staging,
-                                 .list = pull->list,
-                                 .delta = need != NEED_WHOLE,
-                                 .basis = need == NEED_DELTA ? pull->files.basis : NULL,
-                                 .progress = &pull->progress};
-    enum err rc = ERR_NONE;
-
-    buffer_init(&names, SIZE_MAX / 2);
-    if (pull_files_names(&pull->files, need, false, &names) > 0) {
-        wanted.names = buffer_slice(&names);
-        rc = rsync_fetch(&pull->link, &wanted, &pull->traffic, msg);
-    }
-    if (rc == ERR_NONE) {
-        pull_files_arrived(&pull->files, need, false);
-    }
-    buffer_free(&names);
-    free(from);
-    return rc;
-}
-
-/* The signature, where there is one, the definition and the page hashes. */
-static enum err fetch_head(struct pulling *pull, struct errmsg *msg)
-{
-    struct buffer names;
-    char *from = path_join("releases", "%s", pull->name);
-    struct rsync_fetch wanted = {
-        .from = from, .into = pull->staging, .list = pull->list, .may_be_missing = true};
-    enum err rc;
-
-    buffer_init(&names, SIZE_MAX / 2);
-    pull_files_names(&pull->files, NEED_WHOLE, true, &names);
-    buffer_append(&names, "manifest.sig", sizeof "manifest.sig");
-    wanted.names = buffer_slice(&names);
-    rc = rsync_fetch(&pull->link, &wanted, &pull->traffic, msg);
-    if (rc == ERR_NONE && pull->options->check != NULL) {
-        rc = pull->options->check(pull->options->check_context, pull->staging, pull->manifest, msg);
-    }
-    if (rc == ERR_NONE) {
-        pull_files_arrived(&pull->files, NEED_WHOLE, true);
-        rc = pull_files_decide(&pull->files, pull->options->transfer, msg);
-    }
-    buffer_free(&names);
-    free(from);
-    return rc;
-}
-
-static enum err fetch_files(struct pulling *pull, struct errmsg *msg)
-{
-    enum err rc = fetch(pull, NEED_WHOLE, msg);
-
-    if (rc == ERR_NONE) {
-        rc = fetch(pull, NEED_REST, msg);
-    }
-    return rc == ERR_NONE ? fetch(pull, NEED_DELTA, msg) : rc;
-}
-
-/* Everything that can be checked: every page, the definition, and that it opens for reading. */
-static enum err verify(const char *dir, struct errmsg *msg)
-{
-    struct release *release = NULL;
-    struct reader *reader = NULL;
-    enum err rc = release_open(dir, &(struct release_check){.verify = true}, &release, msg);
-
-    if (rc == ERR_NONE) {
-        rc = reader_open(release, &reader, msg);
-    }
-    reader_close(reader);
-    release_drop(release);
-    return rc;
-}
-
-/*
- * Verifies what arrived; files that are damaged are fetched once more. Those may be links to files here
- * that rotted. A release that is damaged then is damaged at its source.
- */
-static enum err verify_or_mend(struct pulling *pull, struct errmsg *msg)
-{
-    unsigned damaged = 0;
-    struct errmsg first;
-    enum err rc = verify(pull->staging, &first);
-
-    if (rc != ERR_CORRUPT) {
-        *msg = first;
-        return rc;
-    }
-    rc = pull_files_drop_damaged(&pull->files, &damaged, msg);
-    if (rc == ERR_NONE && damaged > 0) {
-        log_warn("fetch_again", "release=%s files=%u reason=\"%s\"", pull->name, damaged,
-                 first.text);
-        rc = fetch(pull, NEED_WHOLE, msg);
-    }
-    if (rc != ERR_NONE) {
-        return rc;
-    }
-    rc = verify(pull->staging, msg);
-    return rc == ERR_CORRUPT || rc == ERR_DEFINITION
-               ? err_wrap(msg, ERR_REFUSED, "damaged at the source")
-               : rc;
-}
-
-/* Copies the manifest that was learnt: it is what the release is checked against. */
-static enum err copy_manifest(const struct pulling *pull, struct errmsg *msg)
-{
-    struct buffer text;
-    char *from = path_join(pull->scratch, "manifest.json");
-    char *to = path_join(pull->staging, "manifest.json");
-    enum err rc;
-
-    buffer_init(&text, MANIFEST_SIZE_MAX);
-    rc = file_read(from, &text, msg);
-    if (rc == ERR_NONE) {
-        rc = file_write(to, buffer_slice(&text), msg);
-    }
-    buffer_free(&text);
-    free(to);
-    free(from);
-    return rc;
-}
-
-/* The signature is not among the files of the manifest, which it signs. */
-static enum err make_durable(struct pulling *pull, struct errmsg *msg)
-{
-    char *signature = path_join(pull->staging, "manifest.sig");
-    enum err rc = pull_files_finish(&pull->files, msg);
-
-    if (rc == ERR_NONE && file_exists(signature)) {
-        rc = file_sync(signature, msg);
-    }
-    free(signature);
-    return rc == ERR_NONE ? dir_sync(pull->staging, msg) : rc;
-}
-
-static enum err fill_staging(struct pulling *pull, struct errmsg *msg)
-{
-    uint64_t needed;
-    enum err rc = pull_files_begin(&pull->files, msg);
-
-    if (rc == ERR_NONE) {
-        rc = copy_manifest(pull, msg);
-    }
-    if (rc != ERR_NONE) {
-        return rc;
-    }
-    needed = pull_files_bytes(&pull->files);
-    pull->result->fetched_bytes = needed;
-    rc = check_space(pull, needed, msg);
-    if (rc != ERR_NONE) {
-        return rc;
-    }
-    progress_begin(&pull->progress, "pull", "bytes", needed);
-    rc = fetch_head(pull, msg);
-    if (rc == ERR_NONE) {
-        rc = fetch_files(pull, msg);
-    }
-    if (rc == ERR_NONE) {
-        rc = verify_or_mend(pull, msg);
-    }
-    progress_end(&pull->progress);
-    return rc == ERR_NONE ? make_durable(pull, msg) : rc;
-}
-
-/*
- * The folder is kept when the next attempt can go on with it; not when it is of no use, or when it fills
- * a disk that others need, too.
- */
-static enum err fetch_release(struct pulling *pull, struct errmsg *msg)
-{
-    struct errmsg ignored; /* the first error is the one to tell */
-    enum err clean = ERR_NONE;
-    enum err rc;
-
-    pull->files = (struct pull_files){
-        .root = pull->options->root, .staging = pull->staging, .manifest = pull->manifest};
-    rc = fill_staging(pull, msg);
-    if (rc == ERR_NONE) {
-        rc = file_rename(pull->staging, pull->dir, msg);
-    }
-    if (rc == ERR_REFUSED) {
-        pull_refuse(pull->options->root, pull->manifest, msg->text);
-    }
-    if (rc == ERR_REFUSED || rc == ERR_LIMIT) {
-        clean = dir_remove(pull->staging, &ignored);
-    }
-    (void)clean;
-    pull->result->linked_count = pull->files.linked_count;
-    pull->result->delta_count = pull->files.delta_count;
-    pull_files_free(&pull->files);
-    return rc;
-}
-
-/* A complete release that is not active: a kill came between, or somebody went back to another one.
- * When it rotted meanwhile, it becomes an incoming one again, and its good files are used. */
-static enum err mend_here(struct pulling *pull, struct errmsg *msg)
-{
-    enum err rc = verify(pull->dir, msg);
-
-    if (rc != ERR_CORRUPT) {
-        return rc;
-    }
-    log_warn("release_damaged", "release=%s reason=\"%s\"", pull->name, msg->text);
-    rc = dir_remove(pull->staging, msg);
-    if (rc == ERR_NONE) {
-        rc = file_rename(pull->dir, pull->staging, msg);
-    }
-    return rc == ERR_NONE ? fetch_release(pull, msg) : rc;
-}
-
+/* Has it here, whole. */
 static enum err bring_here(struct pulling *pull, struct errmsg *msg)
 {
-    struct manifest *here;
-    enum err rc = pull_check_refused(pull->options->root, pull->manifest, msg);
+    struct manifest *here = manifest_of(pull->dir);
+    enum err rc;
 
-    if (rc != ERR_NONE) {
-        return err_wrap(msg, rc, "release %s of %s", pull->name, pull->source.text);
-    }
-    here = manifest_of(pull->dir);
-    if (is_wanted(pull, here)) {
-        rc = mend_here(pull, msg);
+    if (is_wanted(pull, here)) { /* a kill came between, or somebody went back to another one */
+        rc = pull_mend_release(pull, msg);
     } else if (file_exists(pull->dir)) {
         rc = err_set(
             msg, ERR_REFUSED,
@@ -406,10 +188,46 @@ static enum err bring_here(struct pulling *pull, struct errmsg *msg)
             "into a new root",
             pull->dir, pull->name);
     } else {
-        rc = fetch_release(pull, msg);
+        rc = pull_fetch_release(pull, msg);
     }
     manifest_free(here);
     return rc;
+}
+
+/* Brings the release, which is here and whole, into memory and makes it the current one. */
+static enum err activate(struct pulling *pull, struct errmsg *msg)
+{
+    const struct pull_options *options = pull->options;
+    const struct release_check check = {.trust = options->trust, .root = options->root};
+    struct release *release = NULL;
+    bool is_active = false;
+    enum err rc = release_open(pull->dir, &check, &release, msg);
+
+    if (rc == ERR_NONE) {
+        rc = warm_ahead(release, options->warm_bytes, msg);
+    }
+    if (rc == ERR_NONE && options->again) {
+        rc = root_forgive(options->root, pull->dir, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = root_offer(options->root, pull->manifest->number, &is_active, msg);
+    }
+    if (rc == ERR_NONE && !is_active) { /* an operator was faster */
+        pull->result->is_held = true;
+        pull->result->reason = *msg;
+    }
+    release_drop(release);
+    return rc;
+}
+
+/* Old releases that cannot be removed are no failure of a pull; the next one tries again. */
+static void retire(const struct pulling *pull)
+{
+    struct errmsg msg;
+
+    if (root_retire(pull->options->root, (unsigned)pull->options->keep, &msg) != ERR_NONE) {
+        log_warn("prune_failed", "reason=\"%s\"", msg.text);
+    }
 }
 
 /* What a kill may have left when there was nothing more to fetch. */
@@ -422,28 +240,69 @@ static enum err tidy(const struct pulling *pull, struct errmsg *msg)
     return rc == ERR_NONE ? dir_remove(pull->staging, msg) : rc;
 }
 
-static enum err bring_and_activate(struct pulling *pull, struct errmsg *msg)
+/* ERR_REFUSED for what an operator must look at; what an operator wants so is no error. */
+static enum err judge(const struct pulling *pull, enum root_hold hold, struct errmsg *msg)
 {
-    enum err rc = bring_here(pull, msg);
+    if (hold == HOLD_OLDER) {
+        return err_wrap(msg, ERR_REFUSED, "release %s of %s", pull->name, pull->source.text);
+    }
+    if (hold == HOLD_REFUSED && !pull->options->again) {
+        return err_wrap(msg, ERR_REFUSED, "release %s of %s is not fetched again without --again",
+                        pull->name, pull->source.text);
+    }
+    return ERR_NONE;
+}
+
+/* CURRENT is the manifest of the current release, NULL without one. */
+static enum err bring_and_activate(struct pulling *pull, const struct manifest *current,
+                                   struct errmsg *msg)
+{
+    enum err rc = believe(pull, msg);
 
     if (rc == ERR_NONE) {
-        rc = root_activate(pull->options->root, pull->manifest->number, msg);
+        rc = check_foreign(pull, current, msg);
     }
     if (rc == ERR_NONE) {
-        pull_retire(pull->options->root, pull->options->keep);
+        rc = bring_here(pull, msg);
+    }
+    if (rc == ERR_NONE && !pull->result->is_held) {
+        rc = activate(pull, msg);
+    }
+    if (rc == ERR_NONE) {
+        retire(pull);
     }
     return rc;
+}
+
+/* A release that is not to be activated is fetched only for a pin, which ends one day. */
+static enum err follow_new(struct pulling *pull, const struct manifest *current, struct errmsg *msg)
+{
+    enum root_hold hold = HOLD_NONE;
+    bool is_wanted_here = true;
+    enum err rc = root_holds(pull->options->root, pull->manifest->number,
+                             pull->manifest->content_hash, &hold, msg);
+
+    if (rc == ERR_NONE) {
+        rc = judge(pull, hold, msg);
+    }
+    if (rc != ERR_NONE) {
+        return rc;
+    }
+    if (hold == HOLD_ROLLED_BACK || hold == HOLD_PINNED) {
+        pull->result->is_held = true;
+        pull->result->reason = *msg;
+        is_wanted_here = hold == HOLD_PINNED && !file_exists(pull->dir);
+    }
+    return is_wanted_here ? bring_and_activate(pull, current, msg) : tidy(pull, msg);
 }
 
 static enum err follow(struct pulling *pull, struct errmsg *msg)
 {
     struct manifest *current = current_manifest(pull->options->root);
-    enum err rc = check_foreign(pull, current, msg);
+    enum err rc;
 
-    if (rc == ERR_NONE) {
-        pull->result->is_current = is_wanted(pull, current);
-        rc = pull->result->is_current ? tidy(pull, msg) : bring_and_activate(pull, msg);
-    }
+    pull->result->is_current = is_wanted(pull, current);
+    rc = pull->result->is_current ? tidy(pull, msg) : follow_new(pull, current, msg);
     manifest_free(current);
     return rc;
 }

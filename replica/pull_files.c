@@ -396,24 +396,53 @@ enum err pull_files_drop_damaged(struct pull_files *files, unsigned *count, stru
     return rc;
 }
 
-static enum err finish_folder(const struct pull_files *files, const struct manifest_file *file,
-                              struct errmsg *msg)
+typedef enum err (*folder_fn)(const struct pull_files *files, const struct manifest_file *file,
+                              struct errmsg *msg);
+
+static enum err tidy_folder(const struct pull_files *files, const struct manifest_file *file,
+                            struct errmsg *msg)
 {
     char *partial = partial_dir(files->staging, file);
-    char *folder = path_join(files->staging, "%.*s", SLICE_ARG(folder_of(file->path)));
     enum err rc = dir_remove(partial, msg);
 
-    if (rc == ERR_NONE) {
-        rc = dir_sync(folder, msg);
-    }
-    free(folder);
     free(partial);
     return rc;
 }
 
-enum err pull_files_finish(struct pull_files *files, struct errmsg *msg)
+static enum err sync_folder(const struct pull_files *files, const struct manifest_file *file,
+                            struct errmsg *msg)
+{
+    char *folder = path_join(files->staging, "%.*s", SLICE_ARG(folder_of(file->path)));
+    enum err rc = dir_sync(folder, msg);
+
+    free(folder);
+    return rc;
+}
+
+/* Once for each folder that has files; DO_FOLDER gets the first of them. */
+static enum err for_folders(const struct pull_files *files, folder_fn do_folder, struct errmsg *msg)
 {
     struct slice before = {.ptr = NULL};
+    enum err rc = ERR_NONE;
+
+    for (unsigned i = 0; rc == ERR_NONE && i < files->manifest->file_count; i++) {
+        const struct manifest_file *file = &files->manifest->files[i];
+
+        if (before.ptr == NULL || !slice_equal(before, folder_of(file->path))) {
+            rc = do_folder(files, file, msg);
+        }
+        before = folder_of(file->path);
+    }
+    return rc;
+}
+
+enum err pull_files_tidy(const struct pull_files *files, struct errmsg *msg)
+{
+    return for_folders(files, tidy_folder, msg);
+}
+
+enum err pull_files_finish(struct pull_files *files, struct errmsg *msg)
+{
     enum err rc = ERR_NONE;
 
     for (unsigned i = 0; rc == ERR_NONE && i < files->manifest->file_count; i++) {
@@ -422,13 +451,5 @@ enum err pull_files_finish(struct pull_files *files, struct errmsg *msg)
         rc = file_sync(path, msg);
         free(path);
     }
-    for (unsigned i = 0; rc == ERR_NONE && i < files->manifest->file_count; i++) {
-        const struct manifest_file *file = &files->manifest->files[i];
-
-        if (before.ptr == NULL || !slice_equal(before, folder_of(file->path))) {
-            rc = finish_folder(files, file, msg);
-        }
-        before = folder_of(file->path);
-    }
-    return rc;
+    return rc == ERR_NONE ? for_folders(files, sync_folder, msg) : rc;
 }

@@ -2,13 +2,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/pace.h"
 #include "base/progress.h"
 
@@ -87,6 +90,23 @@ enum err warm_release(const struct release *release, uint64_t bytes_per_second, 
     if (rc == ERR_NONE) {
         warming.done.elapsed_ms = monotonic_ms() - started_ms;
         *out = warming.done;
+    }
+    return rc;
+}
+
+enum err warm_ahead(const struct release *release, uint64_t bytes_per_second, struct errmsg *msg)
+{
+    struct warmed warmed;
+    enum err rc;
+
+    if (bytes_per_second == 0) {
+        return ERR_NONE;
+    }
+    rc = warm_release(release, bytes_per_second, &warmed, msg);
+    if (rc == ERR_NONE) {
+        log_info("release_warmed", "release=%s bytes=%" PRIu64 " read=%" PRIu64 " ms=%" PRId64,
+                 strrchr(release->dir, '/') + 1, warmed.bytes, warmed.read_bytes,
+                 warmed.elapsed_ms);
     }
     return rc;
 }

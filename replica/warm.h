@@ -25,4 +25,8 @@ struct warmed {
 MUST_CHECK enum err warm_release(const struct release *release, uint64_t bytes_per_second,
                                  struct warmed *out, struct errmsg *msg);
 
+/* The same before a release is served, and logs what it took; nothing when BYTES_PER_SECOND is 0. */
+MUST_CHECK enum err warm_ahead(const struct release *release, uint64_t bytes_per_second,
+                               struct errmsg *msg);
+
 #endif

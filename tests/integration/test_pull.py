@@ -324,7 +324,8 @@ class TestTrouble(PullCase):
         self.assertEqual("releases/000001", self.current())
         self.assertEqual(["000001"], self.releases())
         before = len(daemon.sent_files())
-        self.assert_fails(3, "it was refused before (damaged at the source", daemon.url)
+        self.assert_fails(3, "is not fetched again without --again: it was refused: damaged at the "
+                          "source: ", daemon.url)
         self.assertEqual(before, len(daemon.sent_files()))
         self.change("UPDATE branches SET version = 2")
         self.pull(daemon.url)
@@ -490,7 +491,8 @@ class TestInterruption(PullCase):
         self.change("UPDATE branches SET version = 1")
         daemon.start()
         support.wait_until(lambda: self.current() == "releases/000002", 30, "the second release")
-        self.assertRegex(process.stderr, r" info release_pulled release=000002 files=5 linked=\d")
+        support.wait_until(lambda: re.search(r" info release_pulled release=000002 files=5 linked=\d",
+                                             process.stderr), 10, "the log of the second")
         self.assertIn(" info pull_recovered ", process.stderr)
         self.assertEqual(0, process.stop())
         self.assert_same_as_builder()
@@ -531,7 +533,8 @@ class TestFullDisk(PullCase):
             db.execute("UPDATE branches SET version = 1")
         db.close()
         support.vitrine("build", "--definition", self.shelf.definition, "--source",
-                        "sqlite:" + self.shelf.source, "--root", self.path("second"))
+                        "sqlite:" + self.shelf.source, "--root", self.path("second"), "--accept",
+                        "growth")
         code, text = self.on_disk("40m", first + f"""
             $vitrine pull --from {self.path("second")} --root $root --bwlimit 2M & pid=$!
             sleep 1.5

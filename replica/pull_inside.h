@@ -1,0 +1,40 @@
+/*
+ * The inside of a pull, shared by pull.c, which decides, and pull_fetch.c, which brings a release here.
+ */
+#ifndef VITRINE_REPLICA_PULL_INSIDE_H
+#define VITRINE_REPLICA_PULL_INSIDE_H
+
+#include "base/err.h"
+#include "base/progress.h"
+#include "replica/pull.h"
+#include "replica/pull_files.h"
+#include "replica/release.h"
+#include "replica/rsync.h"
+
+struct pulling {
+    const struct pull_options *options;
+    struct pull_result *result;
+    struct rsync_source source;
+    struct rsync_link link;
+    struct rsync_traffic traffic;
+    struct manifest *manifest; /* of the release that the source has */
+    char name[24];             /* of that release */
+    char *scratch;             /* ROOT/.pull */
+    char *list;                /* ROOT/.pull/list */
+    char *staging;             /* ROOT/releases/.incoming */
+    char *dir;                 /* ROOT/releases/NAME */
+    struct pull_files files;
+    struct progress progress;
+    int lock_fd;
+};
+
+/* Fetches the release whose manifest is trusted, verifies it and gives it its name. */
+MUST_CHECK enum err pull_fetch_release(struct pulling *pull, struct errmsg *msg);
+
+/*
+ * Verifies the release that has its name already. When it rotted, it becomes an incoming one again, and
+ * its good files are used.
+ */
+MUST_CHECK enum err pull_mend_release(struct pulling *pull, struct errmsg *msg);
+
+#endif
