@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "commands/commands.h"
+#include "commands/trust_options.h"
 #include "commands/which_release.h"
 #include "replica/diff.h"
 
@@ -13,6 +14,7 @@ enum { KEYS_TEXT_MAX = 64 << 20 };
 
 struct diff_arguments {
     const char *root;
+    struct option_texts trust;
     int64_t keys;
     bool json;
 };
@@ -20,6 +22,7 @@ struct diff_arguments {
 static const struct option options[] = {
     OPTION_REQUIRED("root", "DIR", struct diff_arguments, root,
                     "the folder with releases/ and current"),
+    OPTION_TEXTS("trust", "PUB", struct diff_arguments, trust, TRUST_ABOUT),
     OPTION_INTEGER("keys", "N", "0", 0, 1000000, struct diff_arguments, keys,
                    "list so many differing keys of each collection: + added, - removed, ~ changed"),
     OPTION_FLAG("json", struct diff_arguments, json, "print JSON, for programs"),
@@ -160,9 +163,10 @@ static int run(const struct command *command, int argc, char **argv)
     struct diff_arguments given;
     struct arguments arguments;
     struct report report = {.given = &given};
-    const struct release_check check = {.verify = false};
+    struct trust trust;
+    struct release_check check = {.trust = &trust};
     struct errmsg msg;
-    enum err rc = ERR_NONE;
+    enum err rc;
     bool done;
     int code = options_begin(command, argc, argv, &given, &arguments, &done);
 
@@ -170,6 +174,8 @@ static int run(const struct command *command, int argc, char **argv)
         return code;
     }
     buffer_init(&report.keys, KEYS_TEXT_MAX);
+    check.root = given.root;
+    rc = trust_from_options(&given.trust, &trust, &msg);
     for (unsigned i = 0; rc == ERR_NONE && i < 2; i++) {
         rc = which_release(given.root, i < arguments.count ? arguments.items[i] : NULL, &check,
                            &report.releases[i], &msg);
@@ -190,7 +196,7 @@ static int run(const struct command *command, int argc, char **argv)
 
 const struct command command_diff = {
     .name = "diff",
-    .usage = "--root DIR [--keys N] [--json] A [B]",
+    .usage = "--root DIR [--trust PUB] [--keys N] [--json] A [B]",
     .about = "compares release B (by default the current one) with A, key by key",
     .description = "Keys are compared by the hash of their rows. Where a collection has other "
                    "fields or orders in B than in A, all its keys count as changed.",

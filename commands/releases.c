@@ -7,6 +7,7 @@
 #include "base/progress.h"
 #include "base/timestamp.h"
 #include "commands/commands.h"
+#include "commands/trust_options.h"
 #include "replica/release.h"
 #include "replica/root.h"
 #include "replica/root_state.h"
@@ -15,12 +16,15 @@ enum { LINE_MAX_BYTES = 64 << 10 };
 
 struct releases_arguments {
     const char *root;
+    struct option_texts trust;
     bool json;
 };
 
 static const struct option options[] = {
     OPTION_REQUIRED("root", "DIR", struct releases_arguments, root,
                     "the folder with releases/ and current"),
+    OPTION_TEXTS("trust", "PUB", struct releases_arguments, trust,
+                 "say which are not signed by a key in this file; see also DIR/trusted.pub"),
     OPTION_FLAG("json", struct releases_arguments, json, "print JSON, for programs"),
     OPTION_END,
 };
@@ -33,6 +37,7 @@ struct line {
     const struct root_mark *mark;    /* NULL: neither refused nor rolled back */
     const struct manifest *manifest; /* NULL: damaged */
     const char *damage;
+    const char *distrust; /* NULL: signed by a key that is trusted, or none is */
     uint64_t bytes;
     uint64_t rows;
 };
@@ -86,6 +91,10 @@ static void write_states(struct buffer *out, const struct line *line)
     }
     if (line->damage != NULL) {
         buffer_printf(out, "%sdamaged: %s", comma, line->damage);
+        comma = ", ";
+    }
+    if (line->distrust != NULL) {
+        buffer_printf(out, "%snot trusted: %s", comma, line->distrust);
     }
 }
 
@@ -133,6 +142,9 @@ static void print_json(const struct line *line, struct buffer *out, bool is_last
     if (line->damage != NULL) {
         write_member(out, "damaged", slice_str(line->damage));
     }
+    if (line->distrust != NULL) {
+        write_member(out, "not_trusted", slice_str(line->distrust));
+    }
     if (line->manifest != NULL) {
         timestamp_write(when, line->manifest->built_ms);
         write_member(out, "built_at", slice_of(when, sizeof when));
@@ -147,6 +159,7 @@ static void print_json(const struct line *line, struct buffer *out, bool is_last
 
 struct list {
     const struct releases_arguments *given;
+    struct trust trust;
     struct root_state state;
     uint64_t *numbers;
     unsigned count;
@@ -154,12 +167,23 @@ struct list {
     uint64_t current;
 };
 
+static bool is_trusted(const struct list *list, const char *dir, struct errmsg *why)
+{
+    const struct release_check check = {.trust = &list->trust};
+    struct manifest *manifest = NULL;
+    enum err rc = release_read_manifest(dir, &check, &manifest, why);
+
+    manifest_free(manifest);
+    return rc == ERR_NONE;
+}
+
 static void print_release(const struct list *list, unsigned index, struct buffer *text)
 {
     uint64_t number = list->numbers[index];
     char *dir = root_release_dir(list->given->root, number);
     struct release *release = NULL;
     struct errmsg msg;
+    struct errmsg distrust;
     struct errmsg ignored; /* what is wrong with the release is told by MSG */
     uint64_t hash;
     struct line line = {.number = number,
@@ -169,6 +193,7 @@ static void print_release(const struct list *list, unsigned index, struct buffer
     if (release_open(dir, &(struct release_check){.verify = false}, &release, &msg) == ERR_NONE) {
         line.manifest = release->manifest;
         count_files(&line);
+        line.distrust = is_trusted(list, dir, &distrust) ? NULL : distrust.text;
     } else {
         line.damage = msg.text;
     }
@@ -207,8 +232,14 @@ static void print_list(const struct list *list)
 static enum err show(const struct releases_arguments *given, struct errmsg *msg)
 {
     struct list list = {.given = given};
-    enum err rc = root_state_read(given->root, &list.state, msg);
+    enum err rc = trust_from_options(&given->trust, &list.trust, msg);
 
+    if (rc == ERR_NONE) {
+        rc = trust_add_root(&list.trust, given->root, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = root_state_read(given->root, &list.state, msg);
+    }
     if (rc != ERR_NONE) {
         return rc;
     }
@@ -243,12 +274,12 @@ static int run(const struct command *command, int argc, char **argv)
 
 const struct command command_releases = {
     .name = "releases",
-    .usage = "--root DIR [--json]",
+    .usage = "--root DIR [--trust PUB] [--json]",
     .about = "lists the releases of a root with their state",
     .description =
         "A state is current, pinned, refused or rolled back, with the reason. Files that "
         "are missing or have another size make a release damaged; `vitrine verify` reads "
-        "all of it.",
+        "all of it. Where keys are trusted, one that they did not sign is not trusted.",
     .options = options,
     .run = run,
 };

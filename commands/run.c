@@ -21,6 +21,7 @@
 #include "commands/examples.h"
 #include "commands/run.h"
 #include "definition/definition.h"
+#include "replica/signing_key.h"
 
 enum {
     ANSWER_POLL_MS = 20,
@@ -51,6 +52,8 @@ static const struct option options[] = {
                    "event loops of the service; by default one a core"),
     OPTION_TEXT("accept", "NAME[,NAME]", NULL, struct run_options, accept,
                 "checks that the first build leaves out: empty, shrink, growth, requests"),
+    OPTION_TEXT("sign", "KEY", NULL, struct run_options, sign,
+                "sign releases with this secret key of vitrine keygen"),
     OPTION_END,
 };
 
@@ -60,6 +63,9 @@ static void init_build(struct child *child, const struct run_options *o)
     child_add(child, "--definition", o->definition);
     child_add(child, "--source", o->source);
     child_add(child, "--root", o->root);
+    if (o->sign != NULL) {
+        child_add(child, "--sign", o->sign);
+    }
 }
 
 /* A release that is there already is served even when the source cannot be built from today. */
@@ -172,11 +178,24 @@ static enum err serve(const struct run_options *o, const struct definition *defi
     return rc;
 }
 
+/* What the builder would stumble over later, before anything is started. */
+static enum err check_options(const struct run_options *o, struct errmsg *msg)
+{
+    struct signing_key *key = NULL;
+    unsigned accepted;
+    enum err rc = accept_parse(o->accept, &accepted, msg);
+
+    if (rc == ERR_NONE && o->sign != NULL) {
+        rc = signing_key_read(o->sign, &key, msg);
+    }
+    signing_key_free(key);
+    return rc;
+}
+
 static enum err supervise(const struct run_options *o, struct errmsg *msg)
 {
     struct definition *definition = NULL;
-    unsigned accepted;
-    enum err rc = accept_parse(o->accept, &accepted, msg); /* before anything is started */
+    enum err rc = check_options(o, msg);
 
     if (rc == ERR_NONE) {
         rc = definition_load(o->definition, &definition, msg);

@@ -19,6 +19,7 @@ struct run_options {
     int64_t every_ms;
     int64_t threads; /* 0: what serve takes by itself */
     const char *accept;
+    const char *sign;
 };
 
 /*
