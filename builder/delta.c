@@ -30,7 +30,8 @@ struct release *delta_find_base(const char *root, const struct definition *defin
     while (found == NULL && count > 0) {
         char *dir = root_release_dir(root, numbers[--count]);
 
-        if (release_open(dir, false, &found, &ignored) != ERR_NONE) {
+        if (release_open(dir, &(struct release_check){.verify = false}, &found, &ignored) !=
+            ERR_NONE) {
             found = NULL;
         } else if (!is_usable(found, definition)) {
             release_drop(found);
