@@ -10,6 +10,7 @@ CONFIG = """
 pid file = {folder}/rsyncd.pid
 lock file = {folder}/rsyncd.lock
 log file = {folder}/rsyncd.log
+transfer logging = yes
 log format = %o %f %l %b
 use chroot = no
 reverse lookup = no

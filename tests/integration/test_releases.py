@@ -2,6 +2,7 @@
 and what a build makes of it."""
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import sys
@@ -121,6 +122,12 @@ class Releases(support.TestCase):
         self.run_on_root("activate", 3)
         self.assertEqual(3, self.current())
         self.assertNotIn("mark", self.release(3))
+
+    def test_a_build_is_numbered_above_all_that_was_ever_active(self):
+        shutil.rmtree(os.path.join(self.root, "releases"))
+        os.remove(os.path.join(self.root, "current"))
+        self.shelf.build()
+        self.assertEqual(4, self.current())
 
     # ---- pin ----
 

@@ -1,4 +1,5 @@
 """Releases that are signed, and roots that trust a few keys only: what each command makes of it."""
+import json
 import os
 import re
 import shutil
@@ -126,6 +127,48 @@ class Signatures(support.TestCase):
         support.vitrine("activate", *root, *trust, "--trust", self.public("a"), "2")
         done = support.vitrine("verify", *root, "--trust", self.public("a"))
         self.assertIn(f"files verified; signed by {self.ids['a']}\n", done.stdout)
+
+    def test_whatever_makes_a_release_current_heeds_trust(self):
+        self.build("--sign", self.key("a"))
+        self.build("--force")
+        self.build("--force", "--sign", self.key("b"))
+        self.trust("b")
+        root = ("--root", self.root)
+        self.assert_ends(3, "000002: the release is not signed", "pin", *root, "2")
+        self.assert_ends(3, "000002: the release is not signed", "rollback", *root, "--to", "2")
+        self.assert_ends(1, "no release before 000003 can be activated", "rollback", *root)
+        self.assertEqual(3, self.current())
+        done = support.vitrine("rollback", *root, "--trust", self.public("a"))
+        self.assertRegex(done.stderr, r"warn release_refused release=000002 .*is not signed")
+        self.assertEqual(1, self.current())
+
+    def test_releases_says_which_are_not_trusted_and_diff_does_not_compare_them(self):
+        self.build()
+        self.build("--force", "--sign", self.key("a"))
+        root = ("--root", self.root)
+        trust = ("--trust", self.public("a"))
+        self.assertNotIn("not trusted", support.vitrine("releases", *root).stdout)
+        lines = support.vitrine("releases", *root, *trust).stdout.splitlines()[1:]
+        self.assertEqual([True, False], ["not trusted: " in line for line in sorted(lines)])
+        listed = json.loads(support.vitrine("releases", *root, *trust, "--json").stdout)
+        self.assertEqual({1: True, 2: False},
+                         {line["release"]: "not_trusted" in line for line in listed})
+        self.assert_ends(3, "000001: the release is not signed", "diff", *root, *trust, "1")
+        self.trust("a")
+        self.assert_ends(3, "000001: the release is not signed", "diff", *root, "1")
+
+    def test_run_signs_what_it_builds_and_looks_at_the_key_first(self):
+        port = support.free_port()
+        run = ("run", "--definition", self.shelf.definition, "--source", "sqlite:" +
+               self.shelf.source, "--root", self.root, "--listen", f"127.0.0.1:{port}", "--sign")
+        self.assert_ends(1, "none.key", *run, self.path("none.key"))
+        self.assertFalse(os.path.exists(self.root))
+        os.makedirs(self.root)
+        self.trust("a")
+        process = self.start_serving(port, *run, self.key("a"))
+        self.assertIn(f"; signed by {self.ids['a']}\n",
+                      support.vitrine("verify", "--root", self.root).stdout)
+        self.assertEqual(0, process.stop())
 
     def test_without_trust_a_signature_is_shown_but_not_checked(self):
         self.build()
