@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include "base/file_copy.h"
 #include "tests/unit/replica/release_fixture.h"
