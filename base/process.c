@@ -12,10 +12,12 @@
 #include <unistd.h>
 
 #include "base/interrupt.h"
+#include "base/process_reads.h"
 #include "base/progress.h"
 
 enum {
     LOOK_MS = 100,   /* between two looks at the child and at the interrupt flag */
+    LISTEN_MS = 500, /* between two looks at what it read */
     GENTLE_MS = 600, /* between SIGTERM and SIGKILL: the two together stay below a second */
     READ_SIZE = 16384,
     EXIT_NOT_FOUND = 127,
@@ -28,6 +30,10 @@ struct running {
     pid_t pid;
     int fds[STREAMS]; /* what the child prints; -1 once it is read to its end */
     int64_t ask_ms;   /* when it was asked to end; 0: not yet */
+    uint64_t bytes;   /* that it had read */
+    int64_t read_ms;  /* when that had become more */
+    int64_t look_ms;  /* when that was looked at */
+    bool is_silent;
 };
 
 const char *process_describe_end(int status, char *text, size_t size)
@@ -135,12 +141,31 @@ static void drain(struct running *running)
     }
 }
 
-/* Asks the child to end when we are to end, and insists when it does not. */
-static void heed_interrupt(struct running *running)
+/* Notes when the child has read nothing for too long. Where that cannot be known, it has read. */
+static void listen_to(struct running *running, int64_t now_ms)
+{
+    uint64_t bytes = 0;
+
+    if (running->process->silence_ms == 0 || running->ask_ms != 0 ||
+        now_ms - running->look_ms < LISTEN_MS) {
+        return;
+    }
+    running->look_ms = now_ms;
+    if (!process_reads(running->pid, &bytes) || bytes != running->bytes) {
+        running->bytes = bytes;
+        running->read_ms = now_ms;
+    } else if (now_ms - running->read_ms >= running->process->silence_ms) {
+        running->is_silent = true;
+    }
+}
+
+/* Asks the child to end when it is to end, and insists when it does not. */
+static void end_in_time(struct running *running)
 {
     int64_t now_ms = monotonic_ms();
 
-    if (!interrupt_requested()) {
+    listen_to(running, now_ms);
+    if (!interrupt_requested() && !running->is_silent) {
         return;
     }
     if (running->ask_ms == 0) {
@@ -163,7 +188,7 @@ static void wait_for_output(const struct running *running)
 
 enum err process_run(const struct process *process, int *status, struct errmsg *msg)
 {
-    struct running running = {.process = process, .fds = {-1, -1}};
+    struct running running = {.process = process, .fds = {-1, -1}, .read_ms = monotonic_ms()};
     enum err rc = start(&running, msg);
     int ended = 0;
 
@@ -171,19 +196,19 @@ enum err process_run(const struct process *process, int *status, struct errmsg *
         return rc;
     }
     while (waitpid(running.pid, &ended, WNOHANG) != running.pid) {
-        heed_interrupt(&running);
+        end_in_time(&running);
         wait_for_output(&running);
         drain(&running);
     }
     drain(&running);
     close_fds(running.fds);
-    if (running.ask_ms != 0) {
+    if (running.ask_ms != 0 && !running.is_silent) {
         return err_set(msg, ERR_INTERRUPTED, "stopped while %s was at work", process->arguments[0]);
     }
     if (WIFEXITED(ended) && WEXITSTATUS(ended) == EXIT_NOT_FOUND) {
         return err_set(msg, ERR_NOT_FOUND, "there is no program %s; install it",
                        process->arguments[0]);
     }
-    *status = ended;
+    *status = running.is_silent ? PROCESS_SILENT : ended;
     return ERR_NONE;
 }

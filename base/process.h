@@ -3,7 +3,8 @@
  * given to the caller piece by piece.
  *
  * The child is asked to end (SIGTERM) when this process dies and when interrupt_requested() says so;
- * one that does not listen is killed. Its standard input is empty.
+ * one that does not listen is killed. So is one that read nothing for as long as it may. Its standard
+ * input is empty.
  *
  * Thread-safety: no state; the child dies with the thread that runs it.
  */
@@ -11,6 +12,7 @@
 #define VITRINE_BASE_PROCESS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/slice.h"
@@ -23,11 +25,16 @@ struct process {
     process_output on_stdout;
     process_output on_stderr;
     void *context;
+    int64_t silence_ms; /* it and what it started may read nothing for so long; 0: for ever */
 };
 
+/* Instead of a status of wait(2), which is never negative: it was ended, for its silence. */
+enum { PROCESS_SILENT = -1 };
+
 /*
- * Runs it; *STATUS is as of wait(2). The locale of the child is C. ERR_NOT_FOUND when there is no such
- * program, ERR_SYSTEM when it cannot be started, ERR_INTERRUPTED when it was ended for us.
+ * Runs it; *STATUS is as of wait(2), or PROCESS_SILENT. The locale of the child is C. ERR_NOT_FOUND
+ * when there is no such program, ERR_SYSTEM when it cannot be started, ERR_INTERRUPTED when it was ended
+ * for us.
  */
 MUST_CHECK enum err process_run(const struct process *process, int *status, struct errmsg *msg);
 

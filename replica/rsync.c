@@ -18,6 +18,8 @@ enum {
     LINE_MAX_BYTES = 512, /* of what rsync prints; the rest of a longer line is dropped */
     STATUS_NO_SPACE = -1, /* found in its words, whatever the exit code */
     STATUS_MISSING = -2,
+    STATUS_SILENT = 30,
+    SILENCE_MORE_MS = 1000, /* so that rsync is the first to say what it knows */
 };
 
 /* ---- what it is asked ---- */
@@ -245,7 +247,7 @@ static const struct meaning {
     {12, ERR_SOURCE, "the transfer was cut", "the next attempt goes on where this one ended"},
     {23, ERR_SOURCE, "some files were not sent",
      "check that they are there and may be read by whoever sends them"},
-    {30, ERR_SOURCE, "silence for longer than --timeout",
+    {STATUS_SILENT, ERR_SOURCE, "silence for longer than --timeout",
      "the next attempt goes on where this one ended"},
     {35, ERR_SOURCE, "no connection within --timeout", "is the machine up, and the address right?"},
     {126, ERR_SOURCE, "rsync cannot be run there", "check its rights"},
@@ -269,6 +271,10 @@ static enum err explain(const struct talk *talk, const char *source, int status,
     const struct meaning *meaning;
     char end[64];
 
+    if (status == PROCESS_SILENT) {
+        return err_set(msg, ERR_SOURCE, "fetch from %s: %s; %s", source,
+                       find_meaning(STATUS_SILENT)->what, find_meaning(STATUS_SILENT)->advice);
+    }
     if (talk->no_space) {
         meaning = find_meaning(STATUS_NO_SPACE);
     } else if (talk->missing && WIFEXITED(status) &&
@@ -305,10 +311,12 @@ enum err rsync_fetch(const struct rsync_link *link, const struct rsync_fetch *fe
     add_link(&line, link);
     add_fetch(&line, link, fetch);
     line.items[line.count] = NULL;
+    /* Its own --timeout does not see a peer that is gone: what it writes itself counts as life. */
     rc = process_run(&(struct process){.arguments = line.items,
                                        .on_stdout = on_stdout,
                                        .on_stderr = on_stderr,
-                                       .context = &talk},
+                                       .context = &talk,
+                                       .silence_ms = link->timeout_ms + SILENCE_MORE_MS},
                      &status, msg);
     arena_free(&line.arena);
     if (rc == ERR_NONE && status != 0) {

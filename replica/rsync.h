@@ -42,7 +42,7 @@ struct rsync_link {
     const struct rsync_source *source;
     const char *ssh;     /* the remote shell and its options, split at blanks */
     const char *bwlimit; /* "10M" bytes a second; NULL: none */
-    int64_t timeout_ms;  /* of connecting, and of silence */
+    int64_t timeout_ms;  /* of connecting, and of silence; a second more for what rsync overlooks */
     bool compress;       /* whole files, too; deltas always are, unless it is a path */
 };
 

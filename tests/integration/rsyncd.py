@@ -1,4 +1,4 @@
-"""An rsync daemon of a test's own, on a free port of the loopback, that serves one folder read-only."""
+"""An rsync daemon of a test's own, on a free port, that serves one folder read-only."""
 import os
 import re
 import subprocess
@@ -21,13 +21,15 @@ read only = yes
 
 
 class Daemon:
-    """rsync --daemon in the foreground; stop() ends it, and connections with it."""
+    """rsync --daemon in the foreground; stop() ends it, and connections with it. It listens on the
+    loopback, or on ADDRESS in a network namespace, which start() is to be called in."""
 
-    def __init__(self, root, port=None):
+    def __init__(self, root, port=None, address="127.0.0.1"):
         self.folder = tempfile.mkdtemp(prefix="vitrine-rsyncd-")
         self.root = root
         self.port = port or support.free_port()
-        self.url = f"rsync://127.0.0.1:{self.port}/vitrine"
+        self.address = address
+        self.url = f"rsync://{address}:{self.port}/vitrine"
         self.process = None
         self.start()
 
@@ -38,9 +40,9 @@ class Daemon:
             file.write(CONFIG.format(folder=self.folder, root=self.root))
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with
             ["rsync", "--daemon", "--no-detach", f"--config={config}", f"--port={self.port}",
-             "--address=127.0.0.1"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+             f"--address={self.address}"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True)
-        support.wait_until(lambda: support.answers(self.port), 10, "the rsync daemon")
+        support.wait_until(lambda: support.answers(self.port, self.address), 10, "the rsync daemon")
 
     def stop(self):
         """Ends it and those of its processes that serve a connection."""

@@ -55,10 +55,10 @@ def wait_until(condition, seconds=30, what="the condition"):
     raise AssertionError(f"{what}: not within {seconds} s")
 
 
-def answers(port):
+def answers(port, host="127.0.0.1"):
     """Whether somebody accepts connections."""
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        socket.create_connection((host, port), timeout=1).close()
         return True
     except OSError:
         return False

@@ -106,6 +106,34 @@ static void an_end_is_described(void **state)
     forget(&heard);
 }
 
+/* Runs SCRIPT, which may read nothing for a second. */
+static int status_of_reader(const char *script)
+{
+    const char *const arguments[] = {"sh", "-c", script, NULL};
+    struct errmsg msg;
+    int status;
+
+    assert_int_equal(
+        process_run(&(struct process){.arguments = arguments, .silence_ms = 1000}, &status, &msg),
+        ERR_NONE);
+    return status;
+}
+
+static void a_child_that_reads_nothing_for_too_long_is_ended(void **state)
+{
+    int64_t begun_ms = monotonic_ms();
+
+    (void)state;
+    assert_int_equal(status_of_reader("echo words; exec sleep 30"), PROCESS_SILENT);
+    assert_in_range(monotonic_ms() - begun_ms, 1000, 4000);
+}
+
+static void a_child_lives_on_while_what_it_started_reads(void **state)
+{
+    (void)state;
+    assert_int_equal(status_of_reader("(for i in 1 2 3 4 5; do sleep 0.5; done) & wait"), 0);
+}
+
 /* The last one: the flag stays up. */
 static void an_interrupt_ends_a_child_that_does_not_listen_within_a_second(void **state)
 {
@@ -130,6 +158,8 @@ int main(void)
         cmocka_unit_test(the_input_is_empty_and_the_locale_is_c),
         cmocka_unit_test(a_program_that_does_not_exist_is_named),
         cmocka_unit_test(an_end_is_described),
+        cmocka_unit_test(a_child_that_reads_nothing_for_too_long_is_ended),
+        cmocka_unit_test(a_child_lives_on_while_what_it_started_reads),
         cmocka_unit_test(an_interrupt_ends_a_child_that_does_not_listen_within_a_second),
     };
 

@@ -1,0 +1,266 @@
+"""A fleet in network namespaces: a builder with an rsync daemon and three nodes on one switch, each with
+`vitrine pull --every` and `vitrine serve`. Links are cut and slow, the builder dies; nodes serve what
+they have, catch up by themselves, and none serves a release early or in part."""
+import math
+import os
+import random
+import re
+import threading
+import time
+import unittest
+
+import netns
+import rsyncd
+import support
+import test_pull
+
+MEGABYTES = 4
+PORT = 8080  # every machine has ports of its own
+SILENCE_S = 2
+PATHS = ("/branches/1", "/branches?count=300", "/loans?branch=8", "/loans?branch=1001")
+
+# Of the test of small changes.
+ROWS = 20000
+CHANGED = ROWS // 1000
+MOST_RATIO = 3
+PAGE = 4096
+
+
+def setUpModule():
+    why = netns.why_not()
+    if why:
+        raise unittest.SkipTest(why)
+
+
+class Watcher(threading.Thread):
+    """A client on a node that asks until it is told to stop, and notes what should not be."""
+
+    def __init__(self, node):
+        super().__init__(daemon=True)
+        self.node = node
+        self.ended = threading.Event()
+        self.failures = []
+        self.requests = 0
+        self.newest = 0
+
+    def run(self):
+        with self.node.machine:
+            while not self.ended.is_set():
+                try:
+                    self._ask(PATHS[self.requests % len(PATHS)])
+                except (OSError, AssertionError) as error:
+                    self.failures.append(repr(error))
+                self.ended.wait(0.01)
+
+    def _ask(self, path):
+        """Rows of one version, which is that of a release that had been activated; never an older."""
+        answer = support.get(PORT, path)
+        self.requests += 1
+        versions = {int(version) for version in re.findall(r'"version":(\d+)', answer.text)}
+        current = self.node.number()
+        if answer.status != 200 or len(versions) != 1:
+            raise AssertionError(f"{path}: {answer.status} {versions}")
+        release = versions.pop() + 1
+        if not self.newest <= release <= current:
+            raise AssertionError(f"{path}: of {release}, after {self.newest}; current is {current}")
+        self.newest = release
+
+
+class Node:
+    """A machine with a root, and what runs there."""
+
+    def __init__(self, test, machine, root):
+        self.test = test
+        self.machine = machine
+        self.root = root
+        self.puller = None
+        self.watcher = None
+
+    def follow(self, source):
+        """Starts to pull."""
+        with self.machine:
+            self.puller = self.test.start("pull", "--from", source, "--root", self.root, "--every",
+                                          "200ms", "--timeout", f"{SILENCE_S}s")
+
+    def serve(self):
+        """Starts to serve what is current, and a client that watches it."""
+        with self.machine:
+            self.test.start_serving(PORT, "serve", "--root", self.root, "--listen",
+                                    f"127.0.0.1:{PORT}", "--threads", 1)
+        self.watcher = Watcher(self)
+        self.watcher.start()
+        self.test.addCleanup(self.watcher.ended.set)
+
+    def number(self):
+        """The number of the current release; 0 without one."""
+        return int((self.test.current(self.root) or "0").rpartition("/")[2])
+
+    def is_at(self, number, seconds=20):
+        """Waits until the release is current, and answers come from it."""
+        support.wait_until(lambda: self.number() == number, seconds, f"release {number}")
+        if self.watcher is not None:
+            support.wait_until(lambda: self.watcher.newest == number, seconds,
+                               f"an answer of release {number}")
+
+    def incoming(self):
+        """Bytes of the release that arrives, wherever rsync has them."""
+        total = 0
+        for top, _, names in os.walk(os.path.join(self.root, "releases/.incoming")):
+            for name in names:
+                try:
+                    total += os.stat(os.path.join(top, name)).st_size
+                except FileNotFoundError:
+                    pass
+        return total
+
+    def is_amid_transfer(self):
+        """Waits until a megabyte of a release arrived."""
+        support.wait_until(lambda: self.incoming() > test_pull.MEGABYTE, 20, "a megabyte")
+
+
+class FleetCase(test_pull.PullCase):
+    """A builder and three nodes, on a switch."""
+
+    def setUp(self):
+        self.lab = netns.Lab("builder", "node1", "node2", "node3")
+        self.addCleanup(self.lab.close)
+        super().setUp()
+        self.builder = self.lab.machines["builder"]
+        self.nodes = [Node(self, self.lab.machines[name], self.path(name))
+                      for name in ("node1", "node2", "node3")]
+
+    def daemon_at(self, machine, root):
+        """An rsync daemon for ROOT on a machine."""
+        with machine:
+            self.daemons.append(rsyncd.Daemon(root, 8730, machine.address))
+        return self.daemons[-1]
+
+
+class TestFleet(FleetCase):
+    """What each of the tests begins with is release 1 on all nodes, which answer."""
+
+    def setUp(self):
+        super().setUp()
+        self.add_loans(MEGABYTES)
+        self.shelf.build()
+        self.source = self.daemon_at(self.builder, self.shelf.root)
+        for node in self.nodes:
+            node.follow(self.source.url)
+        for node in self.nodes:
+            node.is_at(1)
+            node.serve()
+        self.size = os.stat(os.path.join(self.nodes[0].root, "current/loans/0001.db")).st_size
+
+    def build(self, number):
+        """Builds release NUMBER, all of whose rows are new."""
+        self.shelf.set_version(number - 1)
+        self.shelf.build()
+
+    def assert_all_is_well(self, number):
+        """All nodes have the release, and whoever asked was answered, all the time."""
+        for node in self.nodes:
+            node.is_at(number)
+            node.watcher.ended.set()
+            node.watcher.join(10)
+            self.assertEqual([], node.watcher.failures)
+            self.assertGreater(node.watcher.requests, 0)
+            self.assertEqual(0, node.puller.stop())
+            self.assert_same_as_builder(node.root)
+            self.assertFalse([name for name in self.releases(node.root) if name.startswith(".")])
+
+    def test_three_nodes_follow_a_builder(self):
+        for number in (2, 3):
+            self.build(number)
+            for node in self.nodes:
+                node.is_at(number)
+        self.assert_all_is_well(3)
+
+    def test_a_node_whose_link_is_cut_amid_a_transfer_serves_and_goes_on_when_it_is_back(self):
+        cut, *others = self.nodes
+        cut.machine.rate("12mbit")
+        self.build(2)
+        cut.is_amid_transfer()
+        cut.machine.plug(False)
+        for node in others:
+            node.is_at(2)
+        support.wait_until(lambda: " error pull_failed " in cut.puller.stderr, 10, "the time-out")
+        self.assertIn("silence for longer than --timeout", cut.puller.stderr)
+        asked = cut.watcher.requests
+        support.wait_until(lambda: cut.watcher.requests > asked + 10, 10, "answers meanwhile")
+        self.assertEqual(1, cut.number())
+        kept = os.stat(os.path.join(cut.root, "releases/.incoming/loans/.partial/0001.db")).st_size
+        before = cut.machine.traffic()[0]
+        cut.machine.rate(None)
+        cut.machine.plug(True)
+        self.assert_all_is_well(2)
+        received = cut.machine.traffic()[0] - before
+        self.assertGreater(kept, test_pull.MEGABYTE // 2)
+        self.assertLess(received, self.size - kept + test_pull.MEGABYTE // 2)
+        self.assertIn(" info pull_recovered ", cut.puller.stderr)
+        print(f"cut after {kept} of {self.size} bytes, {received} came afterwards", flush=True)
+
+    def test_a_slow_link_takes_its_time_and_holds_up_no_other_node(self):
+        slow, *others = self.nodes
+        slow.machine.rate("8mbit")
+        self.build(2)
+        for node in others:
+            node.is_at(2)
+        self.assertEqual(1, slow.number())
+        self.assert_all_is_well(2)
+        self.assertNotIn(" error ", slow.puller.stderr)
+
+    def test_when_the_builder_dies_a_peer_is_a_source_and_all_follow_the_next_builder(self):
+        stuck, peer, _ = self.nodes
+        stuck.machine.rate("12mbit")
+        self.build(2)
+        peer.is_at(2)
+        stuck.is_amid_transfer()
+        self.source.stop()
+        support.wait_until(lambda: " error pull_failed " in stuck.puller.stderr, 10, "the failure")
+        self.assertEqual(1, stuck.number())
+        self.assertEqual(0, stuck.puller.stop())
+        with stuck.machine:
+            done = self.pull(self.daemon_at(peer.machine, peer.root).url, root=stuck.root)
+        self.assertLess(self.received(done), self.size - test_pull.MEGABYTE // 2)
+        stuck.is_at(2)
+        stuck.follow(self.source.url)
+        self.build(3)
+        with self.builder:
+            self.source.start()
+        self.assert_all_is_well(3)
+
+    def test_a_daemon_that_is_killed_again_and_again_stops_nobody_for_good(self):
+        chance = random.Random(test_pull.SEED)
+        for node in self.nodes:
+            node.machine.rate("24mbit")
+        for number in range(2, 5):
+            self.build(number)
+            time.sleep(chance.uniform(0.2, 1))
+            self.source.stop()
+            with self.builder:
+                self.source.start()
+        self.assert_all_is_well(4)
+
+
+class TestSmallChanges(FleetCase):
+    """What a release that differs little costs, on the wire."""
+
+    def setUp(self):
+        super().setUp()
+        self.add_loans(ROWS * 1000 // test_pull.MEGABYTE)
+        self.shelf.build()
+        self.node = self.nodes[0]
+        self.source = self.daemon_at(self.builder, self.shelf.root)
+        self.pull_measured()
+
+    def pull_measured(self):
+        """Pulls; bytes that came in over the link."""
+        before = self.node.machine.traffic()[0]
+        with self.node.machine:
+            self.pull(self.source.url, root=self.node.root)
+        return self.node.machine.traffic()[0] - before
+
+
+if __name__ == "__main__":
+    netns.enter_user_namespace()
+    support.main()
