@@ -186,6 +186,20 @@ static void wait_for_output(const struct running *running)
     poll(fds, STREAMS, LOOK_MS); /* a failure is a signal: the caller looks around anyway */
 }
 
+/* Whether the child has ended; then its group is killed, while the child, not yet waited for, keeps the
+ * number of the group from becoming somebody else's. */
+static bool has_ended(const struct running *running, int *status)
+{
+    siginfo_t info = {.si_pid = 0};
+
+    if (waitid(P_PID, (id_t)running->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+        info.si_pid != running->pid) {
+        return false;
+    }
+    kill(-running->pid, SIGKILL);
+    return waitpid(running->pid, status, 0) == running->pid;
+}
+
 enum err process_run(const struct process *process, int *status, struct errmsg *msg)
 {
     struct running running = {.process = process, .fds = {-1, -1}, .read_ms = monotonic_ms()};
@@ -195,7 +209,7 @@ enum err process_run(const struct process *process, int *status, struct errmsg *
     if (rc != ERR_NONE) {
         return rc;
     }
-    while (waitpid(running.pid, &ended, WNOHANG) != running.pid) {
+    while (!has_ended(&running, &ended)) {
         end_in_time(&running);
         wait_for_output(&running);
         drain(&running);

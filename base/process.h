@@ -3,7 +3,7 @@
  * given to the caller piece by piece.
  *
  * The child is asked to end (SIGTERM) when this process dies and when interrupt_requested() says so;
- * one that does not listen is killed. So is one that read nothing for as long as it may. Its standard
+ * one that does not listen is killed. When it has ended, what it left in its process group is. So is one that read nothing for as long as it may. Its standard
  * input is empty.
  *
  * Thread-safety: no state; the child dies with the thread that runs it.

@@ -53,6 +53,9 @@ static enum err begin(struct pulling *pull, struct errmsg *msg)
     if (rc == ERR_NONE) {
         rc = root_begin_work(options->root, &pull->lock_fd, msg);
     }
+    if (rc == ERR_NONE) {
+        rc = pull_sweep(options->root, msg);
+    }
     free(releases);
     return rc;
 }
@@ -268,9 +271,6 @@ static enum err bring_and_activate(struct pulling *pull, const struct manifest *
     if (rc == ERR_NONE && !pull->result->is_held) {
         rc = activate(pull, msg);
     }
-    if (rc == ERR_NONE) {
-        retire(pull);
-    }
     return rc;
 }
 
@@ -303,6 +303,9 @@ static enum err follow(struct pulling *pull, struct errmsg *msg)
 
     pull->result->is_current = is_wanted(pull, current);
     rc = pull->result->is_current ? tidy(pull, msg) : follow_new(pull, current, msg);
+    if (rc == ERR_NONE) {
+        retire(pull);
+    }
     manifest_free(current);
     return rc;
 }

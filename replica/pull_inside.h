@@ -1,5 +1,6 @@
 /*
- * The inside of a pull, shared by pull.c, which decides, and pull_fetch.c, which brings a release here.
+ * The inside of a pull, shared by pull.c, which decides, pull_fetch.c, which brings a release here, and
+ * pull_sweep.c.
  */
 #ifndef VITRINE_REPLICA_PULL_INSIDE_H
 #define VITRINE_REPLICA_PULL_INSIDE_H
@@ -27,6 +28,9 @@ struct pulling {
     struct progress progress;
     int lock_fd;
 };
+
+/* Removes the temporary files in ROOT/.pull that a killed pull left; to be called with the lock. */
+MUST_CHECK enum err pull_sweep(const char *root, struct errmsg *msg);
 
 /* Fetches the release whose manifest is trusted, verifies it and gives it its name. */
 MUST_CHECK enum err pull_fetch_release(struct pulling *pull, struct errmsg *msg);

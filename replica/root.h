@@ -96,7 +96,10 @@ MUST_CHECK enum err root_unpin(const char *root, bool *was_pinned, uint64_t *num
 
 /* ---- what happens by itself ---- */
 
-/* Takes ROOT/.build-lock; closing *FD gives it back. ERR_SYSTEM when somebody else is at work. */
+/*
+ * Takes ROOT/.build-lock; closing *FD gives it back. ERR_SYSTEM when somebody else is at work, for longer
+ * than an rsync needs to end whose pull was killed: what is started while *FD is open holds the lock, too.
+ */
 MUST_CHECK enum err root_begin_work(const char *root, int *fd, struct errmsg *msg);
 
 /*

@@ -37,49 +37,20 @@ static enum err wait_for_lock(int fd, const char *path, struct errmsg *msg)
     return ERR_NONE;
 }
 
-/* Opens a file of ROOT that is there to be locked. */
-static enum err open_lock(const char *path, int *fd, struct errmsg *msg)
+enum err root_lock(const char *root, int *fd, struct errmsg *msg)
 {
-    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    return *fd < 0 ? err_sys(msg, errno, "open %s", path) : ERR_NONE;
-}
+    char *path = path_join(root, ".state-lock");
+    int lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    enum err rc = lock_fd < 0 ? err_sys(msg, errno, "open %s", path) : ERR_NONE;
 
-/* LOCK_FD becomes *FD; after an error it is closed. */
-static void hand_over(enum err rc, int lock_fd, int *fd)
-{
+    if (rc == ERR_NONE) {
+        rc = wait_for_lock(lock_fd, path, msg);
+    }
     if (rc == ERR_NONE) {
         *fd = lock_fd;
     } else if (lock_fd >= 0) {
         close(lock_fd);
     }
-}
-
-enum err root_lock(const char *root, int *fd, struct errmsg *msg)
-{
-    char *path = path_join(root, ".state-lock");
-    int lock_fd;
-    enum err rc = open_lock(path, &lock_fd, msg);
-
-    if (rc == ERR_NONE) {
-        rc = wait_for_lock(lock_fd, path, msg);
-    }
-    hand_over(rc, lock_fd, fd);
-    free(path);
-    return rc;
-}
-
-enum err root_begin_work(const char *root, int *fd, struct errmsg *msg)
-{
-    char *path = path_join(root, ".build-lock");
-    int lock_fd;
-    enum err rc = open_lock(path, &lock_fd, msg);
-
-    if (rc == ERR_NONE && flock(lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        rc = errno == EWOULDBLOCK
-                 ? err_set(msg, ERR_SYSTEM, "another build or pull is at work in %s", root)
-                 : err_sys(msg, errno, "lock %s", path);
-    }
-    hand_over(rc, lock_fd, fd);
     free(path);
     return rc;
 }

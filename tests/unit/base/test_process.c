@@ -4,6 +4,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 
@@ -41,6 +43,22 @@ static enum err run(const char *script, struct heard *heard, int *status, struct
                                          .on_stderr = on_stderr,
                                          .context = heard},
                        status, msg);
+}
+
+/* Neither gone nor a zombie. */
+static bool is_running(pid_t pid)
+{
+    char path[64];
+    char state = 'X';
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    file = fopen(path, "re");
+    if (file != NULL) {
+        assert_int_equal(fscanf(file, "%*d (%*[^)]) %c", &state), 1);
+        fclose(file);
+    }
+    return state != 'X' && state != 'Z';
 }
 
 static void forget(struct heard *heard)
@@ -106,6 +124,24 @@ static void an_end_is_described(void **state)
     forget(&heard);
 }
 
+static void what_a_child_leaves_behind_is_killed(void **state)
+{
+    struct heard heard;
+    struct errmsg msg;
+    int status;
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(run("sleep 30 >/dev/null 2>&1 & echo $!", &heard, &status, &msg), ERR_NONE);
+    pid = (pid_t)strtol(buffer_str(&heard.out), NULL, 10);
+    forget(&heard);
+    assert_int_equal(status, 0);
+    for (unsigned i = 0; i < 100 && is_running(pid); i++) {
+        interrupt_sleep(10);
+    }
+    assert_false(is_running(pid));
+}
+
 /* Runs SCRIPT, which may read nothing for a second. */
 static int status_of_reader(const char *script)
 {
@@ -158,6 +194,7 @@ int main(void)
         cmocka_unit_test(the_input_is_empty_and_the_locale_is_c),
         cmocka_unit_test(a_program_that_does_not_exist_is_named),
         cmocka_unit_test(an_end_is_described),
+        cmocka_unit_test(what_a_child_leaves_behind_is_killed),
         cmocka_unit_test(a_child_that_reads_nothing_for_too_long_is_ended),
         cmocka_unit_test(a_child_lives_on_while_what_it_started_reads),
         cmocka_unit_test(an_interrupt_ends_a_child_that_does_not_listen_within_a_second),
