@@ -1,9 +1,10 @@
-"""Network namespaces for one script: machines on a switch, every link with a rate and a plug of its own.
+"""Network namespaces for one script: machines on a switch, each link with a rate and a plug of its
+own.
 
-Nothing here has a name on the host: a namespace is held by a descriptor of this process and is gone,
-with its devices, when that is closed and the last process in it has ended. The switch has a namespace
-too, and no way leads out of it. Being in a namespace is a matter of the thread: in a `with` block,
-sockets that are opened and processes that are started belong to it.
+Nothing here has a name on the host: a namespace is held by a descriptor of this process and is
+gone, with its devices, when that is closed and the last process in it has ended. The switch has a
+namespace too, and no way leads out of it. Being in a namespace is a matter of the thread: in a
+`with` block, sockets that are opened and processes that are started belong to it.
 """
 import ctypes
 import os
@@ -127,8 +128,8 @@ class Machine(Namespace):
             if rate is None:
                 run("tc", "qdisc", "delete", "dev", self.port, "root")
             else:
-                run("tc", "qdisc", "replace", "dev", self.port, "root", "tbf", "rate", rate, "burst",
-                    "64kb", "latency", "100ms")
+                run("tc", "qdisc", "replace", "dev", self.port, "root", "tbf", "rate", rate,
+                    "burst", "64kb", "latency", "100ms")
 
     def traffic(self):
         """Bytes that came in and went out at eth0 until now, headers included."""
@@ -153,7 +154,8 @@ class Lab:
         switch = Namespace()
         self.namespaces.append(switch)
         with switch:
-            run("ip", "link", "add", "switch", "type", "bridge", "stp_state", "0", "forward_delay", "0")
+            run("ip", "link", "add", "switch", "type", "bridge", "stp_state", "0",
+                "forward_delay", "0")
             run("ip", "link", "set", "switch", "up")
         for number, name in enumerate(names, 1):
             machine = Machine(switch, name, f"{NETWORK}{number}")

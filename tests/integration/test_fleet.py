@@ -1,7 +1,6 @@
-"""A fleet in network namespaces: a builder with an rsync daemon and three nodes on one switch, each with
-`vitrine pull --every` and `vitrine serve`. Links are cut and slow, the builder dies; nodes serve what
-they have, catch up by themselves, and none serves a release early or in part."""
-import math
+"""A fleet in network namespaces: a builder with an rsync daemon and three nodes on one switch, each
+with `vitrine pull --every` and `vitrine serve`. Links are cut and slow, the builder dies; nodes
+serve what they have, catch up by themselves, and none serves a release early or in part."""
 import os
 import random
 import re
@@ -53,7 +52,7 @@ class Watcher(threading.Thread):
                 self.ended.wait(0.01)
 
     def _ask(self, path):
-        """Rows of one version, which is that of a release that had been activated; never an older."""
+        """Rows of one version, of a release that had been activated; never an older one again."""
         answer = support.get(PORT, path)
         self.requests += 1
         versions = {int(version) for version in re.findall(r'"version":(\d+)', answer.text)}
@@ -201,7 +200,7 @@ class TestFleet(FleetCase):
 
     def test_a_slow_link_takes_its_time_and_holds_up_no_other_node(self):
         slow, *others = self.nodes
-        slow.machine.rate("8mbit")
+        slow.machine.rate("10mbit")
         self.build(2)
         for node in others:
             node.is_at(2)
@@ -243,7 +242,12 @@ class TestFleet(FleetCase):
 
 
 class TestSmallChanges(FleetCase):
-    """What a release that differs little costs, on the wire."""
+    """What a release that differs little costs, on the wire.
+
+    A build from nothing leaves the pages of changed rows where they are: 21 of 5,019 differed, and
+    1.2 times their bytes came in. It moves all that follows an inserted row: 5,000 differed, and
+    1.0 times their bytes came. The bound is on what differs, however the release was made.
+    """
 
     def setUp(self):
         super().setUp()
@@ -253,12 +257,38 @@ class TestSmallChanges(FleetCase):
         self.source = self.daemon_at(self.builder, self.shelf.root)
         self.pull_measured()
 
+    def pages(self):
+        """The pages of the builder's partitions, as a set."""
+        found = set()
+        for path, content in self.files(self.shelf.root).items():
+            if path.endswith(".db"):
+                found |= {content[at:at + PAGE] for at in range(0, len(content), PAGE)}
+        return found
+
     def pull_measured(self):
         """Pulls; bytes that came in over the link."""
         before = self.node.machine.traffic()[0]
         with self.node.machine:
             self.pull(self.source.url, root=self.node.root)
         return self.node.machine.traffic()[0] - before
+
+    def test_a_thousandth_of_the_rows_costs_little_more_than_the_pages_that_differ(self):
+        added = ", ".join(f"({1000 + i * 997 % ROWS}, '{self.random.randbytes(500).hex()}', 0)"
+                          for i in range(CHANGED))
+        for what, statement in (
+                ("changed", "UPDATE loans SET version = 1 "
+                            f"WHERE branch_id % {ROWS // CHANGED} = 7"),
+                ("inserted", f"INSERT INTO loans(branch_id, title, version) VALUES {added}")):
+            with self.subTest(what=what):
+                old = self.pages()
+                self.change(statement)
+                differ = len(self.pages() - old)
+                received = self.pull_measured()
+                self.assert_same_as_builder(self.node.root)
+                ratio = received / (differ * PAGE)
+                print(f"{CHANGED} rows {what}: {differ} of {len(old)} pages differ, "
+                      f"{received} bytes came in, {ratio:.2f} times these pages", flush=True)
+                self.assertLess(ratio, MOST_RATIO)
 
 
 if __name__ == "__main__":

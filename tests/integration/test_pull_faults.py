@@ -1,9 +1,8 @@
-"""`vitrine pull` and `vitrine activate`, killed before each call that changes the root, and with each
-of their file operations failed in turn: `current` is a complete release all the time, and the next
-attempt finishes the job and leaves nothing lying about."""
+"""`vitrine pull` and `vitrine activate`, killed before each call that changes the root, and with
+each of their file operations failed in turn: `current` is a complete release all the time, and the
+next attempt finishes the job and leaves nothing lying about."""
 import concurrent.futures
 import os
-import re
 import shutil
 import signal
 import sqlite3
@@ -203,7 +202,7 @@ class FaultCase(unittest.TestCase):
 def kills(steps):
     """A kill before each step that changes something; between two of them nothing is to be seen."""
     return [(step, "signal=KILL") for step in steps
-            if (step.call in CHANGES or "O_CREAT" in step.line) and not re.search(r"= -1 E", step.line)]
+            if (step.call in CHANGES or "O_CREAT" in step.line) and "= -1 E" not in step.line]
 
 
 def failures_of(steps):
@@ -245,7 +244,8 @@ class TestOrphans(test_pull.PullCase):
 
     def begun(self):
         """A pull amid a transfer, and its rsyncs."""
-        process = self.start("pull", "--from", self.source, "--root", self.node(), "--bwlimit", "1M")
+        process = self.start("pull", "--from", self.source, "--root", self.node(),
+                             "--bwlimit", "1M")
         loans = os.path.join(self.node(), "releases/.incoming/loans")
         support.wait_until(lambda: os.path.isdir(loans) and os.listdir(loans), 20, "a transfer")
         return process, [pid for pid in support.session_members(process.pid) if pid != process.pid]
