@@ -15,7 +15,9 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/slice.h"
+#include "definition/action.h"
 #include "definition/checks.h"
+#include "definition/failure.h"
 #include "definition/scalar.h"
 #include "definition/template.h"
 
@@ -136,16 +138,14 @@ struct segment {
     struct slice text; /* the literal, or the parameter's name */
 };
 
-/* A plain-text answer in place of the usual one; status 0 when the route does not declare it. */
-struct failure {
-    unsigned status;
-    struct slice text;
-};
+enum route_method { ROUTE_GET, ROUTE_POST, ROUTE_PUT, ROUTE_PATCH, ROUTE_DELETE, ROUTE_METHODS };
 
 struct route {
+    enum route_method method;
     struct slice path; /* as written: "/books/:isbn/loans" */
     struct segment segments[DEFINITION_SEGMENTS_MAX];
     unsigned segment_count;
+    struct action *action; /* runs on the source; the members below are of routes from files then */
     const struct collection *collection;
     unsigned collection_index;
     int listing;            /* index in the collection's listings, or -1: by key */

@@ -23,15 +23,19 @@ enum template_kind {
     TEMPLATE_PAGE_INDEX,  /* $page.index: the page, from 0 */
     TEMPLATE_COUNT,       /* $count: the count in force */
     TEMPLATE_TOTAL,       /* $total: rows of the key, or keys of the listing */
-    TEMPLATE_ROWS,        /* $rows: array of the rows of this page, each by the row template */
+    TEMPLATE_ROWS,        /* $rows: array of the rows of this page, each by the row template;
+                           of an action: of all rows that were returned, as objects */
     TEMPLATE_ROW,         /* $row: the row of a document, by the row template */
     TEMPLATE_FIELD,       /* $row.NAME: fields[field] of the collection, as a JSON value */
+    TEMPLATE_TAKE,        /* actions: $NAME, a value of the request: takes[field] */
+    TEMPLATE_RETURNED,    /* actions: $NAME, what a statement returned: statement, returns[field] */
 };
 
 struct template_part {
     enum template_kind kind;
     struct slice literal; /* TEMPLATE_LITERAL */
-    unsigned field;       /* TEMPLATE_FIELD: index in the collection's fields */
+    unsigned field;       /* TEMPLATE_FIELD: of the collection's fields; TAKE; RETURNED: column */
+    unsigned statement;   /* TEMPLATE_RETURNED */
 };
 
 struct template
