@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "base/suggest.h"
 #include "commands/commands.h"
@@ -25,7 +26,10 @@ static const struct command *const commands[] = {
     &command_unpin, &command_repair,   &command_keygen,   &command_pull,
 };
 
-enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+enum {
+    COMMAND_COUNT = sizeof commands / sizeof commands[0],
+    NICE = 10, /* of commands that give way */
+};
 
 static const struct command *find(const char *name)
 {
@@ -83,6 +87,14 @@ static int help(const char *name)
     return 0;
 }
 
+static int run(const struct command *command, int argc, char **argv)
+{
+    if (command->gives_way && getpriority(PRIO_PROCESS, 0) < NICE) {
+        setpriority(PRIO_PROCESS, 0, NICE); /* going down is always allowed */
+    }
+    return command->run(command, argc, argv);
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : NULL;
@@ -105,5 +117,5 @@ int main(int argc, char **argv)
         return 0;
     }
     command = find(name);
-    return command == NULL ? unknown(name) : command->run(command, argc - 1, argv + 1);
+    return command == NULL ? unknown(name) : run(command, argc - 1, argv + 1);
 }

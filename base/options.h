@@ -90,6 +90,7 @@ struct command {
     const struct option *options;
     unsigned least_arguments; /* positional arguments */
     unsigned most_arguments;
+    bool gives_way; /* works beside a service: nice 10, so that whoever waits for an answer goes first */
     int (*run)(const struct command *command, int argc, char **argv); /* argv[0] is the command */
 };
 

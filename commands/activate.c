@@ -50,5 +50,6 @@ const struct command command_activate = {
     .options = options,
     .least_arguments = 1,
     .most_arguments = 1,
+    .gives_way = true,
     .run = run,
 };

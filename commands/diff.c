@@ -203,5 +203,6 @@ const struct command command_diff = {
     .options = options,
     .least_arguments = 1,
     .most_arguments = 2,
+    .gives_way = true,
     .run = run,
 };

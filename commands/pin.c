@@ -77,5 +77,6 @@ const struct command command_pin = {
                    "removed, until `vitrine unpin`. A root has one pin; pinning again moves it.",
     .options = options,
     .most_arguments = 1,
+    .gives_way = true,
     .run = run,
 };

@@ -249,5 +249,6 @@ const struct command command_pull = {
         "goes on at the next attempt. Whatever fails, the root serves what it had. It needs rsync "
         "on both sides.",
     .options = options,
+    .gives_way = true,
     .run = run,
 };

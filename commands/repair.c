@@ -93,5 +93,6 @@ const struct command command_repair = {
         "copied from any release of the other root that has the same one, compared with the "
         "manifest, and renamed into place. Such files may be replaced while they are served.",
     .options = options,
+    .gives_way = true,
     .run = run,
 };

@@ -149,5 +149,6 @@ const struct command command_rollback = {
                    "that is left nor another one with the same content is activated again by "
                    "itself; a newer one with other content is. To stay on a release, pin it.",
     .options = options,
+    .gives_way = true,
     .run = run,
 };

@@ -142,5 +142,6 @@ const struct command command_verify = {
     .usage = "--root DIR [--release N] [--trust PUB] [--rate RATE] [--requests]",
     .about = "checks every page of a release, what it holds, and its signature",
     .options = options,
+    .gives_way = true,
     .run = run,
 };

@@ -6,8 +6,8 @@
 Three releases are activated and rolled back in turn while clients ask for random keys at a fixed rate.
 Before each move the release that is about to be served is dropped from the page cache. With warming, the
 move is `vitrine activate` or `vitrine rollback`; without, the link is replaced behind their back and
-the service runs with --no-verify, so that the first requests read from the disk. What makes the moves runs
-at a lower priority (nice 10), as a job beside a service should. At rest is measured before and after.
+the service runs with --no-verify, so that the first requests read from the disk. At rest is measured
+before and after.
 """
 
 import argparse
@@ -18,7 +18,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from contextlib import ExitStack, contextmanager
@@ -31,7 +30,6 @@ PAGE = 4096
 WAYS = (("rollback",), ("rollback",), ("activate", 2), ("activate", 3))
 RELEASES = (2, 1, 2, 3)  # what each of them leads to
 FOLLOW_S = 30
-NICE = 10
 
 
 def say(text):
@@ -145,22 +143,6 @@ def make_moves(root, admin, pid, move, options):
     return sum(shares) / len(shares) if shares else 1
 
 
-def make_moves_politely(*arguments):
-    """make_moves in a thread of a lower priority, which what it starts inherits."""
-    shares = []
-
-    def run():
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
-        shares.append(make_moves(*arguments))
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    if not shares:
-        raise SystemExit("the moves failed")
-    return shares[0]
-
-
 # ---- load ----
 
 
@@ -195,7 +177,7 @@ def measure(tool, root, name, move, arguments, options):
         say(f"{name}: {options.moves} moves")
         begun = time.monotonic()
         load = Load(tool, port, options, 0)
-        stayed = make_moves_politely(root, admin, pid, move, options)
+        stayed = make_moves(root, admin, pid, move, options)
         moved = load.end()
         took = time.monotonic() - begun
         time.sleep(0.5)

@@ -56,6 +56,13 @@ class Commands(support.TestCase):
                 ("an argument is missing", ("activate", *root))):
             self.assert_ends(2, text, *arguments)
 
+    def test_what_reads_all_of_a_root_gives_way_to_the_service_beside_it(self):
+        self.make_library()
+        self.build()
+        verify = self.start("verify", "--root", self.path("root"), "--rate", "4K")
+        support.wait_until(lambda: os.getpriority(os.PRIO_PROCESS, verify.process.pid) >= 10,
+                           what="a lower priority")
+
     def test_an_empty_root_is_told_how_to_get_a_release(self):
         root = self.path("nothing")
         for command in ("serve", "verify", "inspect"):
