@@ -99,10 +99,16 @@ static enum err take_count(struct counting *counting, const struct value *row, s
     static const struct scalar integer = {.type = SCALAR_INTEGER};
     struct key key;
     int64_t rows;
-    enum err rc = key_read(counting->collection, &row[0], &key, msg);
+    enum err rc = scalar_from_value(&integer, &row[1], &rows, msg);
 
+    if (rc == ERR_NONE && row[0].type == VALUE_NULL) {
+        rc = key_missing(counting->collection, (uint64_t)rows, msg);
+    }
     if (rc == ERR_NONE) {
-        rc = scalar_from_value(&integer, &row[1], &rows, msg);
+        rc = key_read(counting->collection, &row[0], &key, msg);
+    }
+    if (rc == ERR_NONE && rows > 1 && collection_is_document(counting->collection)) {
+        rc = key_repeated(&key, (uint64_t)rows, msg);
     }
     if (rc == ERR_NONE && counting->last.is_set && key_compare(&counting->last.key, &key) >= 0) {
         rc = key_unsorted(&key, msg);

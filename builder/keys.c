@@ -1,5 +1,6 @@
 #include "builder/keys.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/json.h"
@@ -30,6 +31,26 @@ enum err key_unsorted(const struct key *key, struct errmsg *msg)
                    key_text(text, key));
 }
 
+enum err key_missing(const struct collection *collection, uint64_t row_count, struct errmsg *msg)
+{
+    struct slice column = collection->key_column;
+
+    return err_set(msg, ERR_REFUSED,
+                   "key column %.*s: %" PRIu64 " row%s without a key; mend the source, or leave "
+                   "such rows out with WHERE %.*s IS NOT NULL",
+                   SLICE_ARG(column), row_count, row_count == 1 ? "" : "s", SLICE_ARG(column));
+}
+
+enum err key_repeated(const struct key *key, uint64_t row_count, struct errmsg *msg)
+{
+    char text[KEY_TEXT_SIZE];
+
+    return err_set(msg, ERR_REFUSED,
+                   "%s: %" PRIu64 " rows, but the collection has no orders, which means one row a "
+                   "key; mend the source, group the rows, or declare orders",
+                   key_text(text, key), row_count);
+}
+
 enum err key_read(const struct collection *collection, const struct value *value, struct key *out,
                   struct errmsg *msg)
 {
@@ -38,7 +59,7 @@ enum err key_read(const struct collection *collection, const struct value *value
 
     *out = (struct key){.is_text = collection->key_is_text};
     if (value->type == VALUE_NULL) {
-        rc = err_set(msg, ERR_INPUT, "a row without a key; leave such rows out with WHERE");
+        return key_missing(collection, 1, msg);
     } else if (!collection->key_is_text) {
         rc = scalar_from_value(&integer, value, &out->integer, msg);
     } else if (value->type != VALUE_TEXT) {

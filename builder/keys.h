@@ -24,9 +24,15 @@ void keys_close(struct keys *keys); /* accepts NULL */
 MUST_CHECK enum err keys_before(struct keys *keys, const struct key *limit, const struct key **key,
                                 struct errmsg *msg);
 
-/* Reads VALUE as a key of COLLECTION; ERR_INPUT when it is null or of another type. */
+/* Reads VALUE as a key of COLLECTION; ERR_REFUSED when it is null, ERR_INPUT when of another type. */
 MUST_CHECK enum err key_read(const struct collection *collection, const struct value *value,
                              struct key *out, struct errmsg *msg);
+
+/* The complaint about ROW_COUNT rows of COLLECTION whose key is null. Returns ERR_REFUSED. */
+enum err key_missing(const struct collection *collection, uint64_t row_count, struct errmsg *msg);
+
+/* The complaint about KEY, which has ROW_COUNT rows where one is meant. Returns ERR_REFUSED. */
+enum err key_repeated(const struct key *key, uint64_t row_count, struct errmsg *msg);
 
 /* The complaint about KEY, which is lower than the key before it. Returns ERR_INPUT. */
 enum err key_unsorted(const struct key *key, struct errmsg *msg);

@@ -75,14 +75,10 @@ uint64_t stream_duplicate_names(const struct stream *stream)
 static enum err enter_key(struct stream *stream, const struct key *key, struct errmsg *msg)
 {
     int order = stream->key.is_set ? key_compare(&stream->key.key, key) : -1;
-    char text[KEY_TEXT_SIZE];
 
     stream->row.is_first = order != 0;
     if (order == 0 && collection_is_document(stream->collection)) {
-        return err_set(msg, ERR_INPUT,
-                       "%s: a second row, but the collection has no orders, which means one row a "
-                       "key; declare orders or group the rows",
-                       key_text(text, key));
+        return key_repeated(key, 2, msg);
     }
     if (order > 0) {
         return key_unsorted(key, msg);

@@ -53,17 +53,24 @@ INSERT INTO loans VALUES ('1', 1, NULL), ('2', 2, NULL), ('2', 101, NULL);
 INSERT INTO remarks VALUES (101, '1', 'late');
 """
 
+# What is inserted, and what the message must say of it: a check of the build refuses it.
+REFUSED = (
+    ("null keys", "loans VALUES (NULL, 3, NULL), (NULL, 4, NULL)",
+     "loans: key column book_id: 2 rows without a key; mend the source, or leave such rows out "
+     "with WHERE book_id IS NOT NULL"),
+    ("a null among the keys", "books VALUES (NULL, 'Nobody')",
+     "books: key column id: 1 row without a key; mend the source"),
+    ("several rows of a document", "books VALUES ('2', 'Again'), ('2', 'And again')",
+     "books: key 2: 3 rows, but the collection has no orders, which means one row a key; mend the "
+     "source, group the rows, or declare orders"),
+)
+
 # What is inserted, and what the message must say.
 KEYS = (
-    ("a null key", "loans VALUES (NULL, 3, NULL)",
-     "loans: key column book_id: a row without a key"),
-    ("a null among the keys", "books VALUES (NULL, 'Nobody')",
-     "books: key column id: a row without a key"),
     ("a text key", "loans VALUES ('x', 3, NULL)",
      'loans: key column book_id: "x" is not an integer'),
     ("a key with a fraction", "loans VALUES ('3.5', 3, NULL)",
      'loans: key column book_id: "3.5" is not an integer'),
-    ("a second row of a document", "books VALUES ('2', 'Again')", "books: key 2: a second row"),
     ("a duplicate in an order", "loans VALUES ('2', 2, NULL)",
      "loans: key 2: two rows are equal in the order oldest"),
     ("text in an integer column of nested rows", "remarks VALUES (101, 'first', '')",
@@ -121,19 +128,25 @@ class Rows(support.TestCase):
         return support.vitrine("build", "--definition", self.path("shelves.yaml"), "--source",
                                self.url, "--root", self.root, "--force", check=False)
 
-    def said_of(self, row):
-        """What a build says of a source with this row; the root is as before."""
+    def said_of(self, row, code=1):
+        """What a build that ends with CODE says of a source with this row; the root is as before."""
         before, names = release_files(self.root), names_below(self.root)
         cluster.psql("CREATE TABLE before_it AS SELECT * FROM {0}; INSERT INTO {1}".format(
             row.split()[0], row), "shelves")
         done = self.build()
         cluster.psql("TRUNCATE {0}; INSERT INTO {0} SELECT * FROM before_it; DROP TABLE before_it"
                      .format(row.split()[0]), "shelves")
-        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
         self.assertEqual(done.stderr.count("\n"), 1)
         self.assertEqual(release_files(self.root), before)
         self.assertEqual(names_below(self.root), names)
         return done.stderr
+
+    def test_missing_and_duplicate_keys_are_refused_by_a_check_with_their_numbers(self):
+        for what, row, message in REFUSED:
+            with self.subTest(what):
+                self.assertIn("vitrine build: " + message, self.said_of(row, code=3))
+        self.assertEqual(self.build().returncode, 0)
 
     def test_a_key_or_an_order_that_cannot_be_is_named(self):
         for what, row, message in KEYS:

@@ -174,17 +174,39 @@ a_range_with_a_base_is_divided_a_quarter_later_and_new_ones_get_free_numbers(voi
                            "x/0002.db x/0001.db x/0003.db x/0004.db x/0005.db");
 }
 
-static void a_row_without_a_key_is_refused(void **state)
+static void rows_without_a_key_are_refused_with_their_number(void **state)
 {
     struct shelf *shelf = *state;
     struct key_ranges ranges;
 
     assert_int_equal(read_ranges(shelf, by_number,
-                                 "CREATE TABLE t (id, n); INSERT INTO t VALUES (1, 1), (NULL, 1)",
+                                 "CREATE TABLE t (id, n); INSERT INTO t VALUES (1, 1), (NULL, 1), "
+                                 "(NULL, 2)",
                                  3, &ranges),
-                     ERR_INPUT);
-    assert_string_equal(shelf->msg.text, "x: key column id: a row without a key; leave such rows "
-                                         "out with WHERE");
+                     ERR_REFUSED);
+    assert_string_equal(shelf->msg.text,
+                        "x: key column id: 2 rows without a key; mend the source, or leave such "
+                        "rows out with WHERE id IS NOT NULL");
+    key_ranges_free(&ranges);
+}
+
+static void a_document_with_several_rows_is_refused_with_their_number(void **state)
+{
+    static const char documents[] = "  x:\n"
+                                    "    key: id\n"
+                                    "    rows: SELECT id, n FROM t\n"
+                                    "    fields: {n: integer}\n";
+    struct shelf *shelf = *state;
+    struct key_ranges ranges;
+
+    assert_int_equal(read_ranges(shelf, documents,
+                                 "CREATE TABLE t (id, n); INSERT INTO t VALUES (1, 1), (8, 1), "
+                                 "(8, 2), (8, 3)",
+                                 3, &ranges),
+                     ERR_REFUSED);
+    assert_string_equal(shelf->msg.text,
+                        "x: key 8: 3 rows, but the collection has no orders, which means one row a "
+                        "key; mend the source, group the rows, or declare orders");
     key_ranges_free(&ranges);
 }
 
@@ -240,7 +262,8 @@ int main(void)
         TEST(ranges_begin_where_the_partitions_before_began),
         TEST(a_partition_before_without_rows_keeps_its_range),
         TEST(a_range_with_a_base_is_divided_a_quarter_later_and_new_ones_get_free_numbers),
-        TEST(a_row_without_a_key_is_refused),
+        TEST(rows_without_a_key_are_refused_with_their_number),
+        TEST(a_document_with_several_rows_is_refused_with_their_number),
         TEST(keys_that_the_source_sorts_as_texts_are_refused),
         TEST(a_query_reads_the_rows_of_its_range),
     };
