@@ -6,12 +6,16 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/interrupt.h"
+#include "base/progress.h"
 
 enum {
+    LOCK_PAUSE_MS = 20,
     READ_SIZE = 64 * 1024,
     NESTING_MAX = 64, /* folders within folders that dir_remove goes down */
 };
@@ -367,6 +371,19 @@ enum err link_replace(const char *target, const char *link_path, struct errmsg *
     }
     free(temporary);
     return rc;
+}
+
+int file_lock(int fd, int64_t patience_ms)
+{
+    int64_t until_ms = monotonic_ms() + patience_ms;
+    int result = flock(fd, LOCK_EX | LOCK_NB);
+
+    while (result != 0 && errno == EWOULDBLOCK && monotonic_ms() < until_ms &&
+           !interrupt_requested()) {
+        interrupt_sleep(LOCK_PAUSE_MS);
+        result = flock(fd, LOCK_EX | LOCK_NB);
+    }
+    return result;
 }
 
 bool file_exists(const char *path)

@@ -38,6 +38,12 @@ MUST_CHECK enum err file_rename(const char *old_path, const char *new_path, stru
  */
 MUST_CHECK enum err link_replace(const char *target, const char *link_path, struct errmsg *msg);
 
+/*
+ * flock(2) of FD, exclusively, waiting up to PATIENCE_MS or until an interrupt is requested: 0, or -1
+ * with errno.
+ */
+int file_lock(int fd, int64_t patience_ms);
+
 bool file_exists(const char *path);
 
 /* Bytes of a file. */

@@ -3,6 +3,7 @@
  */
 #include "base/options.h"
 #include "commands/commands.h"
+#include "commands/repair_options.h"
 #include "commands/trust_options.h"
 #include "service/server.h"
 
@@ -17,6 +18,8 @@ struct serve_options {
     int64_t scrub;
     int64_t scrub_every_ms;
     const char *repair_from;
+    const char *repair_ssh;
+    int64_t repair_timeout_ms;
 };
 
 static const struct option options[] = {
@@ -39,42 +42,63 @@ static const struct option options[] = {
                 "without"),
     OPTION_DURATION("scrub-every", "TIME", "1h", struct serve_options, scrub_every_ms,
                     "from one reading of all files to the next"),
-    OPTION_TEXT("repair-from", "DIR", NULL, struct serve_options, repair_from,
-                "a root to copy the file from when one is found damaged"),
+    OPTION_TEXT("repair-from", "SOURCE", NULL, struct serve_options, repair_from,
+                "the root that a file is fetched from when it is found damaged: " REPAIR_SOURCES),
+    OPTION_TEXT("repair-ssh", "COMMAND", REPAIR_SSH_DEFAULT, struct serve_options, repair_ssh,
+                REPAIR_SSH_ABOUT),
+    OPTION_DURATION("repair-timeout", "TIME", REPAIR_TIMEOUT_DEFAULT, struct serve_options,
+                    repair_timeout_ms, REPAIR_TIMEOUT_ABOUT),
     OPTION_END,
 };
+
+/* Without --repair-from nothing is repaired. */
+static enum err read_repair(const struct serve_options *o, struct repair_options *out,
+                            struct errmsg *msg)
+{
+    *out = (struct repair_options){.source = {.fetch = NULL}};
+    return o->repair_from == NULL
+               ? ERR_NONE
+               : repair_options_read(o->repair_from, o->repair_ssh, o->repair_timeout_ms,
+                                     "--repair-timeout", out, msg);
+}
+
+static enum err serve(const struct serve_options *o, struct errmsg *msg)
+{
+    struct repair_options repair;
+    struct trust trust;
+    enum err rc = read_repair(o, &repair, msg);
+
+    if (rc == ERR_NONE) {
+        rc = trust_from_options(&o->trust, &trust, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = server_run(
+            &(struct server_options){
+                .root = o->root,
+                .listen = o->listen,
+                .threads = (unsigned)o->threads,
+                .connections = (unsigned)o->connections,
+                .check = {.verify = !o->no_verify, .trust = &trust, .root = o->root},
+                .admin = o->admin,
+                .scrub_bytes_per_second = (uint64_t)o->scrub,
+                .scrub_every_ms = o->scrub_every_ms,
+                .repair = o->repair_from != NULL ? &repair.source : NULL,
+            },
+            msg);
+    }
+    repair_options_free(&repair);
+    return rc;
+}
 
 static int run(const struct command *command, int argc, char **argv)
 {
     struct serve_options o = {.root = NULL};
     struct arguments arguments;
-    struct trust trust;
     struct errmsg msg;
-    enum err rc;
     bool done;
     int code = options_begin(command, argc, argv, &o, &arguments, &done);
-    struct repair_source repair = {.fetch = repair_from_root, .context = (char *)o.repair_from};
 
-    if (done) {
-        return code;
-    }
-    rc = trust_from_options(&o.trust, &trust, &msg);
-    if (rc == ERR_NONE) {
-        rc = server_run(
-            &(struct server_options){
-                .root = o.root,
-                .listen = o.listen,
-                .threads = (unsigned)o.threads,
-                .connections = (unsigned)o.connections,
-                .check = {.verify = !o.no_verify, .trust = &trust, .root = o.root},
-                .admin = o.admin,
-                .scrub_bytes_per_second = (uint64_t)o.scrub,
-                .scrub_every_ms = o.scrub_every_ms,
-                .repair = o.repair_from != NULL ? &repair : NULL,
-            },
-            &msg);
-    }
-    return options_end(command, rc, &msg);
+    return done ? code : options_end(command, serve(&o, &msg), &msg);
 }
 
 const struct command command_serve = {

@@ -1,14 +1,18 @@
 /*
  * Repair: a damaged file of a release is replaced by a good one from elsewhere.
  *
- *   DIR/.repair/FILE     a candidate arrives here; it is compared with the manifest and made durable
- *   DIR/loans/0001.db    then it is renamed over the damaged file
+ *   releases/.repair-000042/          a candidate for a file of release 42 arrives here, is compared with
+ *                                     the manifest and the page hashes, and made durable
+ *   releases/000042/loans/0001.db     then it is renamed over the damaged file
  *
  * A release is immutable for everybody else, and stays so: what is renamed into place holds exactly what
- * the manifest says. Whoever has the damaged file open or mapped keeps it until it opens the release again.
+ * the manifest says, and nothing else is ever in its folder. Whoever has the damaged file open or mapped
+ * keeps it until it opens the release again.
  *
- * After an error or a kill at any moment the file is the old one or the good one; what is left in
- * DIR/.repair is removed by the next repair. One repair a release at a time.
+ * After an error or a kill at any moment the file is the old one or the good one; what a kill leaves
+ * beside the release is removed by the next repair, or when old releases are (root_retire in root.h).
+ * One repair a release at a time: it holds a flock on the release's folder, and so does an rsync that
+ * outlives it.
  *
  * Thread-safety: no state.
  */
@@ -17,6 +21,8 @@
 
 #include "base/err.h"
 #include "replica/manifest.h"
+
+#define REPAIR_PREFIX ".repair-" /* of the folder beside the release; its name follows */
 
 /* Where good files come from. */
 struct repair_source {
@@ -27,6 +33,7 @@ struct repair_source {
     enum err (*fetch)(void *context, const struct manifest *manifest,
                       const struct manifest_file *file, const char *path, struct errmsg *msg);
     void *context;
+    const char *name; /* messages call it so */
 };
 
 /*
@@ -38,11 +45,25 @@ MUST_CHECK enum err repair_file(const char *dir, const struct manifest *manifest
                                 const struct repair_source *source, struct errmsg *msg);
 
 /*
+ * Removes what a killed repair left in RELEASES, the folder of all releases; NAME begins with
+ * REPAIR_PREFIX. Not while that release is being repaired.
+ */
+MUST_CHECK enum err repair_remove_rest(const char *releases, const char *name, struct errmsg *msg);
+
+/*
  * A fetch: copies from the root that CONTEXT, a path, leads to: any of its releases that has a file of
  * that size and hash, the newest first, and holds what it should. ERR_NOT_FOUND when none does.
  */
 MUST_CHECK enum err repair_from_root(void *context, const struct manifest *manifest,
                                      const struct manifest_file *file, const char *path,
                                      struct errmsg *msg);
+
+/*
+ * A fetch: the file of that name in the release of that number, by rsync; CONTEXT is a struct
+ * rsync_link. Errors are those of rsync_fetch.
+ */
+MUST_CHECK enum err repair_by_rsync(void *context, const struct manifest *manifest,
+                                    const struct manifest_file *file, const char *path,
+                                    struct errmsg *msg);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "replica/release.h"
+#include "replica/repair.h"
 #include "replica/root.h"
 #include "replica/root_inside.h"
 
@@ -89,7 +90,7 @@ static enum err retire_beyond(const char *root, unsigned keep, const struct root
     return rc;
 }
 
-/* What was renamed now, and what a kill left. */
+/* What was renamed now, and what a kill left: of this, and of a repair. */
 static enum err remove_retired(const char *root, struct errmsg *msg)
 {
     char *releases = path_join(root, "releases");
@@ -106,6 +107,8 @@ static enum err remove_retired(const char *root, struct errmsg *msg)
 
             rc = dir_remove(path, msg);
             free(path);
+        } else if (strncmp(entry->d_name, REPAIR_PREFIX, strlen(REPAIR_PREFIX)) == 0) {
+            rc = repair_remove_rest(releases, entry->d_name, msg);
         }
     }
     if (dir != NULL) {

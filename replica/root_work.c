@@ -2,32 +2,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/interrupt.h"
-#include "base/progress.h"
 #include "replica/root.h"
 
-enum {
-    PATIENCE_MS = 1000,
-    PAUSE_MS = 20,
-};
-
-/* As flock(2). */
-static int lock_in_time(int fd)
-{
-    int64_t until_ms = monotonic_ms() + PATIENCE_MS;
-    int result = flock(fd, LOCK_EX | LOCK_NB);
-
-    while (result != 0 && errno == EWOULDBLOCK && monotonic_ms() < until_ms &&
-           !interrupt_requested()) {
-        interrupt_sleep(PAUSE_MS);
-        result = flock(fd, LOCK_EX | LOCK_NB);
-    }
-    return result;
-}
+enum { PATIENCE_MS = 1000 };
 
 enum err root_begin_work(const char *root, int *fd, struct errmsg *msg)
 {
@@ -37,7 +17,7 @@ enum err root_begin_work(const char *root, int *fd, struct errmsg *msg)
 
     if (lock_fd < 0) {
         rc = err_sys(msg, errno, "open %s", path);
-    } else if (lock_in_time(lock_fd) != 0) {
+    } else if (file_lock(lock_fd, PATIENCE_MS) != 0) {
         rc = errno == EWOULDBLOCK
                  ? err_set(msg, ERR_SYSTEM, "another build or pull is at work in %s", root)
                  : err_sys(msg, errno, "lock %s", path);

@@ -226,6 +226,8 @@ static void on_stderr(void *context, struct slice bytes)
 
 /* ---- what that means ---- */
 
+static const char goes_on[] = "the next attempt goes on where this one ended";
+
 static const struct meaning {
     int status;
     enum err code;
@@ -244,11 +246,10 @@ static const struct meaning {
      "check the name of the module, who may connect, and the daemon's log"},
     {10, ERR_SOURCE, "nobody answers", "is the rsync daemon up, and the address right?"},
     {11, ERR_SYSTEM, "a file cannot be written", "check the disk and the rights of the root"},
-    {12, ERR_SOURCE, "the transfer was cut", "the next attempt goes on where this one ended"},
+    {12, ERR_SOURCE, "the transfer was cut", goes_on},
     {23, ERR_SOURCE, "some files were not sent",
      "check that they are there and may be read by whoever sends them"},
-    {STATUS_SILENT, ERR_SOURCE, "silence for longer than --timeout",
-     "the next attempt goes on where this one ended"},
+    {STATUS_SILENT, ERR_SOURCE, "silence for longer than --timeout", goes_on},
     {35, ERR_SOURCE, "no connection within --timeout", "is the machine up, and the address right?"},
     {126, ERR_SOURCE, "rsync cannot be run there", "check its rights"},
     {127, ERR_SOURCE, "rsync cannot be run there", "install it there"},
@@ -266,14 +267,22 @@ static const struct meaning *find_meaning(int status)
     return NULL;
 }
 
-static enum err explain(const struct talk *talk, const char *source, int status, struct errmsg *msg)
+static const char *advice_of(const struct meaning *meaning, const struct rsync_fetch *fetch)
+{
+    return fetch->starts_anew && meaning->advice == goes_on ? "the next attempt begins anew"
+                                                            : meaning->advice;
+}
+
+static enum err explain(const struct talk *talk, const struct rsync_fetch *fetch,
+                        const char *source, int status, struct errmsg *msg)
 {
     const struct meaning *meaning;
     char end[64];
 
     if (status == PROCESS_SILENT) {
-        return err_set(msg, ERR_SOURCE, "fetch from %s: %s; %s", source,
-                       find_meaning(STATUS_SILENT)->what, find_meaning(STATUS_SILENT)->advice);
+        meaning = find_meaning(STATUS_SILENT);
+        return err_set(msg, ERR_SOURCE, "fetch from %s: %s; %s", source, meaning->what,
+                       advice_of(meaning, fetch));
     }
     if (talk->no_space) {
         meaning = find_meaning(STATUS_NO_SPACE);
@@ -291,7 +300,7 @@ static enum err explain(const struct talk *talk, const char *source, int status,
     return err_set(msg, meaning->code, "fetch from %s: %s (%s); %s", source, meaning->what,
                    talk->complaint[0] == '\0' ? process_describe_end(status, end, sizeof end)
                                               : talk->complaint,
-                   meaning->advice);
+                   advice_of(meaning, fetch));
 }
 
 enum err rsync_fetch(const struct rsync_link *link, const struct rsync_fetch *fetch,
@@ -320,7 +329,7 @@ enum err rsync_fetch(const struct rsync_link *link, const struct rsync_fetch *fe
                      &status, msg);
     arena_free(&line.arena);
     if (rc == ERR_NONE && status != 0) {
-        rc = explain(&talk, link->source->text, status, msg);
+        rc = explain(&talk, fetch, link->source->text, status, msg);
     }
     traffic->received += talk.traffic.received;
     traffic->sent += talk.traffic.sent;

@@ -53,6 +53,7 @@ struct rsync_fetch {
     const char *list;   /* a file to write NAMES to, for rsync to read */
     bool delta; /* fetch differences to what arrived in part and to BASIS; else whole files */
     const char *basis;   /* folder with earlier files of the same names, absolute; or NULL */
+    bool starts_anew;    /* what arrived before a cut is of no use to the next attempt */
     bool if_changed;     /* compare by content first: nothing is sent for a file that is the same */
     bool may_be_missing; /* a name that is not there is no error */
     struct progress *progress; /* counts bytes of the files, as they are complete; or NULL */

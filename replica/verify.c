@@ -137,11 +137,11 @@ static enum err compare_pages(const char *path, const struct manifest_file *file
     return ERR_NONE;
 }
 
-static enum err verify_file(const char *dir, const struct manifest_file *file, struct slice pages,
-                            struct buffer *found, struct errmsg *msg)
+/* PAGES are those of the release; NULL compares the file as a whole only. Messages call it NAME. */
+static enum err verify_file(const char *path, const char *name, const struct manifest_file *file,
+                            const struct slice *pages, struct buffer *found, struct errmsg *msg)
 {
-    bool has_pages = file->kind == FILE_PARTITION || file->kind == FILE_LISTING;
-    char *path = path_join(dir, "%.*s", SLICE_ARG(file->path));
+    bool has_pages = pages != NULL && (file->kind == FILE_PARTITION || file->kind == FILE_LISTING);
     uint64_t hash = 0;
     uint64_t size = 0;
     enum err rc;
@@ -149,11 +149,20 @@ static enum err verify_file(const char *dir, const struct manifest_file *file, s
     buffer_clear(found);
     rc = file_hash(path, &hash, &size, has_pages ? found : NULL, msg);
     if (rc == ERR_NONE && has_pages) {
-        rc = compare_pages(path, file, pages, buffer_slice(found), msg);
+        rc = compare_pages(name, file, *pages, buffer_slice(found), msg);
     }
     if (rc == ERR_NONE && hash != file->hash) {
-        rc = err_set(msg, ERR_CORRUPT, "%s: the hash of the file differs from the manifest", path);
+        rc = err_set(msg, ERR_CORRUPT, "%s: the hash of the file differs from the manifest", name);
     }
+    return rc;
+}
+
+static enum err verify_in(const char *dir, const struct manifest_file *file,
+                          const struct slice *pages, struct buffer *found, struct errmsg *msg)
+{
+    char *path = path_join(dir, "%.*s", SLICE_ARG(file->path));
+    enum err rc = verify_file(path, path, file, pages, found, msg);
+
     free(path);
     return rc;
 }
@@ -168,33 +177,72 @@ static const struct manifest_file *find_pages(const struct manifest *manifest)
     return NULL;
 }
 
+/* The page hashes of the release in DIR into PAGES, when they are sound; FOUND is room to work. */
+static enum err read_pages(const char *dir, const struct manifest *manifest, struct buffer *pages,
+                           struct buffer *found, struct errmsg *msg)
+{
+    const struct manifest_file *file = find_pages(manifest);
+    char *path;
+    enum err rc;
+
+    if (file == NULL) {
+        return err_set(msg, ERR_CORRUPT, "%s: the manifest lists no page hashes", dir);
+    }
+    rc = verify_in(dir, file, NULL, found, msg);
+    if (rc == ERR_NONE) {
+        path = path_join(dir, "%.*s", SLICE_ARG(file->path));
+        rc = file_read(path, pages, msg);
+        free(path);
+    }
+    return rc;
+}
+
 enum err verify_pages(const char *dir, const struct manifest *manifest, struct errmsg *msg)
 {
     const struct manifest_file *pages_file = find_pages(manifest);
     struct buffer pages;
     struct buffer found;
-    char *path = NULL;
+    struct slice hashes;
     enum err rc;
 
     buffer_init(&pages, SIZE_MAX / 2);
     buffer_init(&found, SIZE_MAX / 2);
-    if (pages_file == NULL) {
-        rc = err_set(msg, ERR_CORRUPT, "%s: the manifest lists no page hashes", dir);
-        goto out;
-    }
-    rc = verify_file(dir, pages_file, (struct slice){0}, &found, msg);
-    if (rc != ERR_NONE) {
-        goto out;
-    }
-    path = path_join(dir, "%.*s", SLICE_ARG(pages_file->path));
-    rc = file_read(path, &pages, msg);
+    rc = read_pages(dir, manifest, &pages, &found, msg);
+    hashes = buffer_slice(&pages);
     for (unsigned i = 0; rc == ERR_NONE && i < manifest->file_count; i++) {
         if (&manifest->files[i] != pages_file) {
-            rc = verify_file(dir, &manifest->files[i], buffer_slice(&pages), &found, msg);
+            rc = verify_in(dir, &manifest->files[i], &hashes, &found, msg);
         }
     }
-out:
-    free(path);
+    buffer_free(&pages);
+    buffer_free(&found);
+    return rc;
+}
+
+enum err verify_copy(const char *path, const char *name, const char *dir,
+                     const struct manifest *manifest, const struct manifest_file *file,
+                     struct errmsg *msg)
+{
+    struct buffer pages;
+    struct buffer found;
+    struct errmsg ignored; /* without page hashes the hash of the whole file has to do */
+    struct slice hashes;
+    bool has_hashes;
+    uint64_t size = 0;
+    enum err rc = file_size(path, &size, msg);
+
+    if (rc == ERR_NONE && size != file->size_bytes) {
+        rc = err_set(msg, ERR_CORRUPT, "%s: %" PRIu64 " bytes, the manifest says %" PRIu64, name,
+                     size, file->size_bytes);
+    }
+    if (rc != ERR_NONE) {
+        return rc;
+    }
+    buffer_init(&pages, SIZE_MAX / 2);
+    buffer_init(&found, SIZE_MAX / 2);
+    has_hashes = read_pages(dir, manifest, &pages, &found, &ignored) == ERR_NONE;
+    hashes = buffer_slice(&pages);
+    rc = verify_file(path, name, file, has_hashes ? &hashes : NULL, &found, msg);
     buffer_free(&pages);
     buffer_free(&found);
     return rc;

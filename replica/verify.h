@@ -32,6 +32,15 @@ MUST_CHECK enum err verify_sizes(const char *dir, const struct manifest *manifes
 MUST_CHECK enum err verify_names(const char *dir, const struct manifest *manifest,
                                  struct errmsg *msg);
 
+/*
+ * Checks that the file at PATH is what MANIFEST says of FILE: its size, its hash, and, where the page
+ * hashes of the release in DIR are sound themselves, each page. ERR_CORRUPT says what differs; messages
+ * call the file NAME.
+ */
+MUST_CHECK enum err verify_copy(const char *path, const char *name, const char *dir,
+                                const struct manifest *manifest, const struct manifest_file *file,
+                                struct errmsg *msg);
+
 /* Checks every page of every file: `DIR/loans/0003.db: page 17: hash differs`. */
 MUST_CHECK enum err verify_pages(const char *dir, const struct manifest *manifest,
                                  struct errmsg *msg);

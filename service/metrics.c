@@ -57,6 +57,9 @@ static void write_scrub(const struct status_view *view, struct buffer *out)
     write_count(out, "vitrine_repair_failures_total", "counter",
                 "Damaged files that could not be replaced, each try counted.",
                 view->repair_failures);
+    write_count(out, "vitrine_repair_failing_files", "gauge",
+                "Damaged files of the release that is served whose last repair failed.",
+                view->failure_count);
 }
 
 static void write_traffic(const struct traffic *traffic, struct buffer *out)

@@ -23,6 +23,8 @@ struct pass {
     struct scrubber *scrubber;
     struct plan *plan;
     uint64_t order; /* a higher one ends it */
+    bool is_full;   /* otherwise it looks at files that are known to be damaged */
+    bool repairs;   /* it is time to try that */
     struct scrub *scrub;
     struct pace pace;
     const struct manifest_file *failed_file; /* the one that could not be repaired last */
@@ -88,6 +90,15 @@ static bool set_repairing(struct scrubber *scrubber, bool is_repairing)
     return goes_on;
 }
 
+static void note_failure(const struct pass *pass, const struct manifest_file *file,
+                         const struct errmsg *reason)
+{
+    if (status_repair_failed(pass->scrubber->status, pass->plan, file, reason)) {
+        log_error("repair_failed", "release=%s file=%.*s reason=\"%s\"", pass->plan->release_name,
+                  SLICE_ARG(file->path), reason->text);
+    }
+}
+
 static void repair(struct pass *pass, const struct manifest_file *file)
 {
     const struct release *release = pass->plan->release;
@@ -101,13 +112,12 @@ static void repair(struct pass *pass, const struct manifest_file *file)
     }
     rc = repair_file(release->dir, release->manifest, file, scrubber->repair, &msg);
     set_repairing(scrubber, false);
-    status_repaired(scrubber->status, rc == ERR_NONE);
     if (rc != ERR_NONE) {
         pass->failed_file = file;
-        log_error("repair_failed", "release=%s file=%.*s reason=\"%s\"", pass->plan->release_name,
-                  SLICE_ARG(file->path), msg.text);
+        note_failure(pass, file, &msg);
         return;
     }
+    status_repaired(scrubber->status, pass->plan, file);
     log_info("file_repaired", "release=%s file=%.*s ms=%" PRId64, pass->plan->release_name,
              SLICE_ARG(file->path), monotonic_ms() - started_ms);
     pass->is_mended = true;
@@ -129,6 +139,13 @@ static void note_damage(struct pass *pass, const struct scrub_found *found)
     }
 }
 
+/* Whether to leave the rest of FILE alone. The page hashes are needed to judge the others. */
+static bool is_passed_over(const struct pass *pass, const struct manifest_file *file)
+{
+    return !pass->is_full && file != NULL && file->kind != FILE_PAGES &&
+           !status_is_damaged(pass->scrubber->status, pass->plan, file);
+}
+
 /* The next step; false when the pass has come to its end. */
 static bool step(struct pass *pass)
 {
@@ -143,37 +160,38 @@ static bool step(struct pass *pass)
     }
     status_scrubbed(scrubber->status, found.page_count, found.read_bytes);
     note_damage(pass, &found);
-    if (found.damage_count > 0 && scrubber->repair != NULL && found.file != pass->failed_file) {
+    if (found.damage_count > 0 && pass->repairs && found.file != pass->failed_file) {
         repair(pass, found.file);
+    }
+    if (is_passed_over(pass, found.file)) {
+        scrub_skip_file(pass->scrub);
     }
     return !found.is_done &&
            !wait_for_order(scrubber, pass->order,
                            pace_wait_ms(&pass->pace, found.read_bytes, monotonic_ms()));
 }
 
-/* How long to wait for the next pass, when damage is left; LAST_MS was that before it, or 0. */
-static int64_t next_retry_ms(const struct scrubber *scrubber, int64_t last_ms)
-{
-    int64_t retry_ms = last_ms == 0 ? SCRUB_RETRY_MS : last_ms * 2;
-
-    return retry_ms < scrubber->every_ms ? retry_ms : scrubber->every_ms;
-}
-
+/* What is open is opened again when all that was damaged is better: otherwise it would be refused. */
 static void end_pass(struct pass *pass)
 {
     struct scrubber *scrubber = pass->scrubber;
 
-    if (pass->has_failed || wait_for_order(scrubber, pass->order, 0)) {
-        return;
-    }
-    if (status_pass_ends(scrubber->status, pass->plan, timestamp_now_ms())) {
+    if (!pass->has_failed && !wait_for_order(scrubber, pass->order, 0) &&
+        status_pass_ends(scrubber->status, pass->plan, pass->is_full, timestamp_now_ms())) {
         pass->is_mended = true;
+    }
+    if (pass->is_mended && !status_has_failure(scrubber->status, pass->plan)) {
+        scrubber->on_mended(scrubber->context);
     }
 }
 
-static void run_pass(struct scrubber *scrubber, const struct task *task)
+static void run_pass(struct scrubber *scrubber, const struct task *task, bool full, bool repairs)
 {
-    struct pass pass = {.scrubber = scrubber, .plan = task->plan, .order = task->number};
+    struct pass pass = {.scrubber = scrubber,
+                        .plan = task->plan,
+                        .order = task->number,
+                        .is_full = full,
+                        .repairs = repairs};
 
     pace_begin(&pass.pace, scrubber->bytes_per_second, monotonic_ms());
     status_pass_begins(scrubber->status, pass.plan);
@@ -182,31 +200,74 @@ static void run_pass(struct scrubber *scrubber, const struct task *task)
     }
     scrub_close(pass.scrub);
     end_pass(&pass);
-    if (pass.is_mended) {
-        scrubber->on_mended(scrubber->context);
+}
+
+/* ---- one pass after the other ---- */
+
+/* When a repair that failed is tried again. */
+struct retry {
+    uint64_t number; /* of the order that it belongs to */
+    int64_t pause_ms;
+    int64_t at_ms;
+};
+
+/* After a pass: what failed in it waits twice as long as the last time. */
+static void plan_retry(const struct scrubber *scrubber, const struct task *task,
+                       struct retry *retry)
+{
+    if (!status_has_failure(scrubber->status, task->plan)) {
+        retry->pause_ms = 0;
+    } else if (retry->pause_ms == 0) {
+        retry->pause_ms = SCRUB_RETRY_MS;
+    } else {
+        retry->pause_ms =
+            retry->pause_ms * 2 < SCRUB_RETRY_MAX_MS ? retry->pause_ms * 2 : SCRUB_RETRY_MAX_MS;
     }
+    retry->at_ms = monotonic_ms() + retry->pause_ms;
+}
+
+static void run_due_pass(struct scrubber *scrubber, const struct task *task, bool full,
+                         struct retry *retry)
+{
+    bool repairs = scrubber->repair != NULL && monotonic_ms() >= retry->at_ms;
+
+    run_pass(scrubber, task, full, repairs);
+    if (repairs) {
+        plan_retry(scrubber, task, retry);
+    }
+}
+
+/* All files, and then, until it is time to do that again, those that could not be repaired. */
+static void attend(struct scrubber *scrubber, const struct task *task, struct retry *retry)
+{
+    int64_t until_ms;
+
+    run_due_pass(scrubber, task, true, retry);
+    until_ms = monotonic_ms() + scrubber->every_ms;
+    while (status_has_failure(scrubber->status, task->plan) && retry->at_ms < until_ms) {
+        if (wait_for_order(scrubber, task->number, retry->at_ms - monotonic_ms())) {
+            return;
+        }
+        run_due_pass(scrubber, task, false, retry);
+    }
+    wait_for_order(scrubber, task->number, until_ms - monotonic_ms());
 }
 
 static void run(void *argument)
 {
     struct scrubber *scrubber = argument;
+    struct retry retry = {.number = 0};
     struct task task;
-    uint64_t last_number = 0;
-    int64_t retry_ms = 0;
 
     /* Best effort: a thread is a process to these two. */
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE_MOST);
     syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_IDLE);
     while (take_order(scrubber, &task)) {
-        bool is_first = task.number != last_number;
-        bool tries_again;
-
-        last_number = task.number;
-        run_pass(scrubber, &task);
-        tries_again = scrubber->repair != NULL && status_has_damage(scrubber->status, task.plan);
+        if (task.number != retry.number) {
+            retry = (struct retry){.number = task.number};
+        }
+        attend(scrubber, &task, &retry);
         plan_drop(task.plan);
-        retry_ms = tries_again ? next_retry_ms(scrubber, is_first ? 0 : retry_ms) : 0;
-        wait_for_order(scrubber, task.number, tries_again ? retry_ms : scrubber->every_ms);
     }
 }
 

@@ -8,8 +8,9 @@
  *
  * A damaged page is logged once and noted in the status. A pass after which the files on the disk are
  * better than those that are open (mended here, or by somebody else) ends with on_mended: the release
- * is to be opened again. While damage is left that a source may mend, the next pass begins after
- * SCRUB_RETRY_MS, twice that, and so on up to every_ms.
+ * is to be opened again. A repair that failed is logged once for each reason and noted, too; it is tried
+ * again after SCRUB_RETRY_MS, twice that, and so on up to SCRUB_RETRY_MAX_MS, each time with a pass over
+ * the damaged files only. An order begins that anew.
  *
  * It has one thread, of the lowest priority for processor and disk, which reads no more than
  * bytes_per_second from the disk.
@@ -30,7 +31,7 @@
 #include "service/plan.h"
 #include "service/status.h"
 
-enum { SCRUB_RETRY_MS = 1000 };
+enum { SCRUB_RETRY_MS = 1000, SCRUB_RETRY_MAX_MS = 300000 };
 
 struct scrubber {
     uint64_t bytes_per_second;          /* 0: nothing is ever scrubbed */

@@ -152,7 +152,8 @@ static void raise_file_limit(void)
 
 /*
  * A write to a broken connection is an error, no signal; a parent may have blocked the others. A
- * SIGHUP before there is anything to reload asks for nothing.
+ * SIGHUP before there is anything to reload asks for nothing. A parent that ignores SIGCHLD hands that
+ * down; then nobody could wait for an rsync.
  */
 static void prepare_signals(void)
 {
@@ -160,6 +161,7 @@ static void prepare_signals(void)
 
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
+    signal(SIGCHLD, SIG_DFL);
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);

@@ -37,6 +37,7 @@ void status_serve(struct status *status, const struct plan *plan)
     view->release_number = manifest->number;
     view->built_ms = manifest->built_ms;
     view->damage_count = 0;
+    view->failure_count = 0;
     status->plan = plan;
     uv_mutex_unlock(&status->lock);
 }
@@ -96,13 +97,18 @@ static bool add_damage(struct status *status, const char *file, const struct scr
     return is_new;
 }
 
+static void copy_path(char *path, const struct manifest_file *file)
+{
+    snprintf(path, STATUS_PATH_MAX, "%.*s", SLICE_ARG(file->path));
+}
+
 bool status_damaged(struct status *status, const struct plan *plan,
                     const struct manifest_file *file, const struct scrub_damage *damage)
 {
     char path[STATUS_PATH_MAX];
     bool is_new = false;
 
-    snprintf(path, sizeof path, "%.*s", SLICE_ARG(file->path));
+    copy_path(path, file);
     uv_mutex_lock(&status->lock);
     if (status->plan == plan) {
         is_new = add_damage(status, path, damage);
@@ -111,39 +117,127 @@ bool status_damaged(struct status *status, const struct plan *plan,
     return is_new;
 }
 
-void status_repaired(struct status *status, bool worked)
+static struct status_failure *find_failure(struct status_view *view, const char *file)
 {
+    for (unsigned i = 0; i < view->failure_count; i++) {
+        if (strcmp(view->failures[i].file, file) == 0) {
+            return &view->failures[i];
+        }
+    }
+    return NULL;
+}
+
+bool status_is_damaged(struct status *status, const struct plan *plan,
+                       const struct manifest_file *file)
+{
+    const struct status_view *view = &status->view;
+    char path[STATUS_PATH_MAX];
+    bool is_damaged = false;
+
+    copy_path(path, file);
     uv_mutex_lock(&status->lock);
-    status->view.repairs += worked;
-    status->view.repair_failures += !worked;
+    for (unsigned i = 0; status->plan == plan && !is_damaged && i < view->damage_count; i++) {
+        is_damaged = strcmp(view->damages[i].file, path) == 0;
+    }
+    uv_mutex_unlock(&status->lock);
+    return is_damaged;
+}
+
+void status_repaired(struct status *status, const struct plan *plan,
+                     const struct manifest_file *file)
+{
+    struct status_view *view = &status->view;
+    struct status_failure *failure;
+    char path[STATUS_PATH_MAX];
+
+    copy_path(path, file);
+    uv_mutex_lock(&status->lock);
+    view->repairs++;
+    failure = status->plan == plan ? find_failure(view, path) : NULL;
+    if (failure != NULL) {
+        *failure = view->failures[--view->failure_count];
+    }
     uv_mutex_unlock(&status->lock);
 }
 
-bool status_pass_ends(struct status *status, const struct plan *plan, int64_t now_ms)
+/* Returns whether it is new. */
+static bool add_failure(struct status_view *view, const char *file, const struct errmsg *reason)
+{
+    struct status_failure *failure = find_failure(view, file);
+    bool is_new = failure == NULL || strcmp(failure->reason.text, reason->text) != 0;
+
+    if (failure == NULL && view->failure_count < STATUS_FAILURES_MAX) {
+        failure = &view->failures[view->failure_count++];
+        snprintf(failure->file, sizeof failure->file, "%s", file);
+    }
+    if (failure != NULL) {
+        failure->reason = *reason;
+    }
+    return is_new;
+}
+
+bool status_repair_failed(struct status *status, const struct plan *plan,
+                          const struct manifest_file *file, const struct errmsg *reason)
+{
+    char path[STATUS_PATH_MAX];
+    bool is_new = true;
+
+    copy_path(path, file);
+    uv_mutex_lock(&status->lock);
+    status->view.repair_failures++;
+    if (status->plan == plan) {
+        is_new = add_failure(&status->view, path, reason);
+    }
+    uv_mutex_unlock(&status->lock);
+    return is_new;
+}
+
+bool status_has_failure(struct status *status, const struct plan *plan)
+{
+    bool has_failure;
+
+    uv_mutex_lock(&status->lock);
+    has_failure = status->plan == plan && status->view.failure_count > 0;
+    uv_mutex_unlock(&status->lock);
+    return has_failure;
+}
+
+/* Of files that were found sound in this pass: somebody else has mended them. */
+static void drop_failures(struct status *status)
+{
+    struct status_view *view = &status->view;
+
+    for (unsigned i = view->failure_count; i-- > 0;) {
+        bool is_damaged = false;
+
+        for (unsigned k = 0; k < view->damage_count; k++) {
+            is_damaged = is_damaged || (view->damages[k].pass == status->pass &&
+                                        strcmp(view->damages[k].file, view->failures[i].file) == 0);
+        }
+        if (!is_damaged) {
+            view->failures[i] = view->failures[--view->failure_count];
+        }
+    }
+}
+
+bool status_pass_ends(struct status *status, const struct plan *plan, bool full, int64_t now_ms)
 {
     struct status_view *view = &status->view;
     bool is_mended = false;
 
     uv_mutex_lock(&status->lock);
     if (status->plan == plan) {
-        view->scrub_passes++;
-        view->scrub_passed_ms = now_ms;
+        if (full) {
+            view->scrub_passes++;
+            view->scrub_passed_ms = now_ms;
+        }
         for (unsigned i = 0; i < view->damage_count; i++) {
             is_mended = is_mended || view->damages[i].pass != status->pass;
         }
+        drop_failures(status);
     }
     uv_mutex_unlock(&status->lock);
     return is_mended;
-}
-
-bool status_has_damage(struct status *status, const struct plan *plan)
-{
-    bool has_damage;
-
-    uv_mutex_lock(&status->lock);
-    has_damage = status->plan == plan && status->view.damage_count > 0;
-    uv_mutex_unlock(&status->lock);
-    return has_damage;
 }
 
 void status_reasons(const struct status_view *view, struct buffer *out)
@@ -161,5 +255,8 @@ void status_reasons(const struct status_view *view, struct buffer *out)
             buffer_printf(out, "damaged page %s page %" PRIu64 ": %s\n", at->file, at->damage.page,
                           fault);
         }
+    }
+    for (unsigned i = 0; i < view->failure_count; i++) {
+        buffer_printf(out, "not repaired: %s\n", view->failures[i].reason.text);
     }
 }

@@ -18,13 +18,24 @@
 #include "replica/scrub.h"
 #include "service/plan.h"
 
-enum { STATUS_DAMAGES_MAX = 256, STATUS_PATH_MAX = 128, STATUS_NAME_MAX = 64 };
+enum {
+    STATUS_DAMAGES_MAX = 256,
+    STATUS_FAILURES_MAX = 16,
+    STATUS_PATH_MAX = 128,
+    STATUS_NAME_MAX = 64,
+};
 
 /* One damaged page of the release that is served. */
 struct status_damage {
     char file[STATUS_PATH_MAX];
     struct scrub_damage damage;
     uint64_t pass; /* the one that found it last */
+};
+
+/* A damaged file of it that could not be repaired. */
+struct status_failure {
+    char file[STATUS_PATH_MAX];
+    struct errmsg reason;
 };
 
 struct status_view {
@@ -44,6 +55,8 @@ struct status_view {
     uint64_t repair_failures;
     unsigned damage_count; /* beyond STATUS_DAMAGES_MAX they are logged only */
     struct status_damage damages[STATUS_DAMAGES_MAX];
+    unsigned failure_count; /* beyond STATUS_FAILURES_MAX they are logged only */
+    struct status_failure failures[STATUS_FAILURES_MAX];
 };
 
 struct status {
@@ -72,16 +85,26 @@ void status_scrubbed(struct status *status, uint64_t pages, uint64_t read_bytes)
 /* True when this is the first time that the damage is seen. */
 bool status_damaged(struct status *status, const struct plan *plan,
                     const struct manifest_file *file, const struct scrub_damage *damage);
-void status_repaired(struct status *status, bool worked);
+
+/* Whether damage of FILE is known. */
+bool status_is_damaged(struct status *status, const struct plan *plan,
+                       const struct manifest_file *file);
+
+void status_repaired(struct status *status, const struct plan *plan,
+                     const struct manifest_file *file);
+
+/* True when it failed for this reason for the first time in a row. */
+bool status_repair_failed(struct status *status, const struct plan *plan,
+                          const struct manifest_file *file, const struct errmsg *reason);
+
+/* Whether a file of PLAN could not be repaired when that was tried last. */
+bool status_has_failure(struct status *status, const struct plan *plan);
 
 /*
- * The pass came to its end, at NOW_MS. True when a page that was damaged was not found damaged again:
+ * The pass came to its end, at NOW_MS; one that is not FULL looked at damaged files only. True when a page that was damaged was not found damaged again:
  * the file has been replaced, and the release is to be opened again to see it.
  */
-bool status_pass_ends(struct status *status, const struct plan *plan, int64_t now_ms);
-
-/* Whether damage of PLAN is known. */
-bool status_has_damage(struct status *status, const struct plan *plan);
+bool status_pass_ends(struct status *status, const struct plan *plan, bool full, int64_t now_ms);
 
 /* Appends why no requests should be sent here, one reason a line; nothing when they should. */
 void status_reasons(const struct status_view *view, struct buffer *out);

@@ -119,14 +119,15 @@ static inline void repair_place_free(struct repair_place *place)
 
 static inline enum err repair_place_run(struct repair_place *place, struct errmsg *msg)
 {
-    struct repair_source source = {.fetch = repair_from_root, .context = place->root};
+    struct repair_source source = {
+        .fetch = repair_from_root, .context = place->root, .name = "a peer"};
 
     return repair_file(place->dir, place->fixture->release->manifest, place->file, &source, msg);
 }
 
 static inline bool repair_place_has_rest(const struct repair_place *place)
 {
-    char *path = path_join(place->dir, ".repair");
+    char *path = path_join(place->dir, "../.repair-%s", strrchr(place->dir, '/') + 1);
     bool has_rest = file_exists(path);
 
     free(path);

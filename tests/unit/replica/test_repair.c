@@ -86,14 +86,16 @@ static enum err fetch_other(void *context, const struct manifest *manifest,
 static void what_is_not_as_the_manifest_says_is_not_taken(void **state)
 {
     struct fixture *fixture = *state;
-    struct repair_source source = {.fetch = fetch_other, .context = "something else"};
+    struct repair_source source = {
+        .fetch = fetch_other, .context = "something else", .name = "a peer"};
     struct repair_place place;
 
     repair_place_make(&place, fixture);
     assert_int_equal(
         repair_file(place.dir, fixture->release->manifest, place.file, &source, &fixture->msg),
         ERR_CORRUPT);
-    assert_non_null(strstr(fixture->msg.text, "what was fetched is not what the manifest says"));
+    assert_non_null(
+        strstr(fixture->msg.text, ": what came from a peer: 14 bytes, the manifest says "));
     assert_false(file_is_good(&place));
     assert_false(repair_place_has_rest(&place));
     repair_place_free(&place);
@@ -106,7 +108,7 @@ static void what_a_killed_repair_left_is_removed(void **state)
     char *rest;
 
     repair_place_make(&place, fixture);
-    rest = path_join(place.dir, ".repair/.partial");
+    rest = path_join(place.dir, "../.repair-%s/.partial", strrchr(place.dir, '/') + 1);
     OK(dir_make(rest, &fixture->msg));
     OK(repair_place_run(&place, &fixture->msg));
     assert_true(file_is_good(&place));
