@@ -72,6 +72,9 @@ static enum err repair_from(const struct repair_arguments *given,
         rc = release_read_manifest(dir, &check, &manifest, msg);
     }
     if (rc == ERR_NONE) {
+        rc = repair_remove_rest(dir, msg); /* when there is nothing to repair any more */
+    }
+    if (rc == ERR_NONE) {
         rc = walk_release(dir, manifest, "repair", (uint64_t)given->rate, source, &found, msg);
     }
     if (rc == ERR_NONE) {

@@ -1,6 +1,5 @@
 #include "replica/repair.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -125,22 +124,20 @@ out:
                           : err_wrap(msg, rc, "repair %s/%.*s", dir, SLICE_ARG(file->path));
 }
 
-enum err repair_remove_rest(const char *releases, const char *name, struct errmsg *msg)
+enum err repair_remove_rest(const char *dir, struct errmsg *msg)
 {
-    char *scratch = path_join(releases, "%s", name);
-    char *dir = path_join(releases, "%s", name + strlen(REPAIR_PREFIX));
+    char *scratch = scratch_of(dir);
     struct errmsg in_use;
     int lock_fd = -1;
     enum err rc = ERR_NONE;
 
-    assert(strncmp(name, REPAIR_PREFIX, strlen(REPAIR_PREFIX)) == 0);
-    if (!file_exists(dir) || lock_release(dir, 0, &lock_fd, &in_use) == ERR_NONE) {
+    if (file_exists(scratch) &&
+        (!file_exists(dir) || lock_release(dir, 0, &lock_fd, &in_use) == ERR_NONE)) {
         rc = dir_remove(scratch, msg);
     }
     if (lock_fd >= 0) {
         close(lock_fd);
     }
-    free(dir);
     free(scratch);
     return rc;
 }

@@ -10,7 +10,7 @@
  * keeps it until it opens the release again.
  *
  * After an error or a kill at any moment the file is the old one or the good one; what a kill leaves
- * beside the release is removed by the next repair, or when old releases are (root_retire in root.h).
+ * beside the release is removed by the next repair, and when old releases are (root_retire in root.h).
  * One repair a release at a time: it holds a flock on the release's folder, and so does an rsync that
  * outlives it.
  *
@@ -45,10 +45,10 @@ MUST_CHECK enum err repair_file(const char *dir, const struct manifest *manifest
                                 const struct repair_source *source, struct errmsg *msg);
 
 /*
- * Removes what a killed repair left in RELEASES, the folder of all releases; NAME begins with
- * REPAIR_PREFIX. Not while that release is being repaired.
+ * Removes what a killed repair left beside the release in DIR, which may be gone itself; nothing while
+ * that is being repaired.
  */
-MUST_CHECK enum err repair_remove_rest(const char *releases, const char *name, struct errmsg *msg);
+MUST_CHECK enum err repair_remove_rest(const char *dir, struct errmsg *msg);
 
 /*
  * A fetch: copies from the root that CONTEXT, a path, leads to: any of its releases that has a file of

@@ -74,6 +74,9 @@ enum err repair_by_rsync(void *context, const struct manifest *manifest,
     if (rc == ERR_NONE) {
         rc = fetch(link, &arrival, name, file, msg);
     }
+    if (rc == ERR_NOT_FOUND) {
+        rc = err_wrap(msg, rc, "release %s", name);
+    }
     if (rc == ERR_NONE && (lstat(arrival.path, &st) != 0 || !S_ISREG(st.st_mode))) {
         rc = err_set(msg, ERR_NOT_FOUND, "release %s of %s has no such regular file", name,
                      link->source->text);

@@ -108,7 +108,10 @@ static enum err remove_retired(const char *root, struct errmsg *msg)
             rc = dir_remove(path, msg);
             free(path);
         } else if (strncmp(entry->d_name, REPAIR_PREFIX, strlen(REPAIR_PREFIX)) == 0) {
-            rc = repair_remove_rest(releases, entry->d_name, msg);
+            char *path = path_join(releases, "%s", entry->d_name + strlen(REPAIR_PREFIX));
+
+            rc = repair_remove_rest(path, msg);
+            free(path);
         }
     }
     if (dir != NULL) {

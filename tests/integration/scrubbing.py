@@ -4,11 +4,13 @@ import os
 import re
 import shutil
 
+import rsyncd
 import shelf
 import support
 
 PAGE = 4096
 SECONDS = 30
+RELEASE = os.path.join("releases", "000001")
 LOANS = "loans/0001.db"
 
 
@@ -17,6 +19,14 @@ def flip(path, offset):
     with open(path, "r+b", buffering=0) as file:
         byte = os.pread(file.fileno(), 1, offset)[0]
         os.pwrite(file.fileno(), bytes([byte ^ 0x10]), offset)
+
+
+def daemon_for(case, root):
+    """An rsync daemon for ROOT that ends with the test."""
+    daemon = rsyncd.Daemon(root)
+    case.addCleanup(shutil.rmtree, daemon.folder, ignore_errors=True)
+    case.addCleanup(daemon.stop)
+    return daemon
 
 
 class ServedCase(support.TestCase):
