@@ -117,6 +117,35 @@ static void what_a_killed_repair_left_is_removed(void **state)
     repair_place_free(&place);
 }
 
+static void what_is_left_is_removed_unless_a_repair_is_at_work(void **state)
+{
+    static const struct {
+        bool is_locked;
+        bool is_gone;
+        bool stays;
+    } cases[] = {{false, false, false}, {true, false, true}, {false, true, false}};
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *dir = path_join(fixture->folder, "000007");
+        char *rest = path_join(fixture->folder, ".repair-000007/arriving");
+        int fd;
+
+        OK(dir_make(dir, &fixture->msg));
+        OK(dir_make(rest, &fixture->msg));
+        fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_int_equal(flock(fd, cases[i].is_locked ? LOCK_EX : LOCK_UN), 0);
+        if (cases[i].is_gone) {
+            OK(dir_remove(dir, &fixture->msg));
+        }
+        OK(repair_remove_rest(dir, &fixture->msg));
+        assert_int_equal(file_exists(rest), cases[i].stays);
+        close(fd);
+        free(rest);
+        free(dir);
+    }
+}
+
 static void two_repairs_of_a_release_do_not_meet(void **state)
 {
     struct fixture *fixture = *state;
@@ -148,6 +177,8 @@ int main(void)
                                         fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(what_a_killed_repair_left_is_removed, fixture_setup,
                                         fixture_teardown),
+        cmocka_unit_test_setup_teardown(what_is_left_is_removed_unless_a_repair_is_at_work,
+                                        fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(two_repairs_of_a_release_do_not_meet, fixture_setup,
                                         fixture_teardown),
     };

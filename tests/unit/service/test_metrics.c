@@ -56,6 +56,7 @@ static void every_value_is_told(void **state)
         "vitrine_refusals_total 2\n",
         "vitrine_scrub_pages_checked_total 100\n",
         "vitrine_scrub_damaged_pages 0\n",
+        "vitrine_repair_failing_files 0\n",
         "vitrine_scrub_last_pass_timestamp_seconds 1000007.001\n",
         "vitrine_connections_open 5\n",
         "vitrine_requests_total{status=\"2xx\"} 7\n",
