@@ -45,9 +45,10 @@ struct key_bases {
 
 /*
  * Divides COLLECTION into ranges of at most ROWS_MAX rows, unless one key has more, along BASES; the
- * caller passes OUT to key_ranges_free in any case. A range keeps the path of its base; the others get the lowest numbers
- * that are free. Each key that was counted is added to PROGRESS. ERR_REFUSED when rows have no
- * key, or a key of a document has several; ERR_INPUT when a key is not of the definition's type, or the source does not sort keys as that type does.
+ * caller passes OUT to key_ranges_free in any case. A range keeps the path of its base; the others get
+ * the lowest numbers that are free. Each key that was counted is added to PROGRESS. ERR_REFUSED when
+ * rows have no key, or a key has several rows and the collection no orders; ERR_INPUT when a key is not
+ * of the definition's type, or the source does not sort keys as that type does.
  */
 MUST_CHECK enum err key_ranges_read(struct source *source, const struct collection *collection,
                                     uint64_t rows_max, const struct key_bases *bases,

@@ -5,8 +5,8 @@
  * Under the hood: one source stream for the rows and one for each nested member, all sorted alike and
  * merged; nested rows become finished JSON on the way.
  * Thread-safety: none; belongs to the thread of its source.
- * Errors: ERR_SOURCE from the database; ERR_REFUSED for a row without a key and a second
- * row of a document, ERR_INPUT for what else the definition cannot take, with
+ * Errors: ERR_SOURCE from the database; ERR_REFUSED for a row without a key, and for a second row of a
+ * key in a collection without orders; ERR_INPUT for what else the definition cannot take, with
  * collection, key and column: `loans: key 17: column days: "abc" is not an integer`.
  */
 #ifndef VITRINE_BUILDER_STREAM_H

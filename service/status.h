@@ -101,8 +101,9 @@ bool status_repair_failed(struct status *status, const struct plan *plan,
 bool status_has_failure(struct status *status, const struct plan *plan);
 
 /*
- * The pass came to its end, at NOW_MS; one that is not FULL looked at damaged files only. True when a page that was damaged was not found damaged again:
- * the file has been replaced, and the release is to be opened again to see it.
+ * The pass came to its end, at NOW_MS; one that is not FULL looked at damaged files only. True when a
+ * page that was damaged was not found damaged again: the file has been replaced, and the release is to
+ * be opened again to see it.
  */
 bool status_pass_ends(struct status *status, const struct plan *plan, bool full, int64_t now_ms);
 
