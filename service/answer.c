@@ -151,6 +151,11 @@ static void answer_route(struct answerer *answerer, const struct request *reques
     struct ask ask;
     struct errmsg msg;
 
+    if (route->action != NULL) {
+        answer_text(answerer, request, 503, slice_str("Error: this node takes no writes"),
+                    "Retry-After: 1\r\n", out);
+        return;
+    }
     if (!ask_read(route, match, query, &answerer->arena, &ask)) {
         answer_failure(answerer, request, &route->invalid_key, out);
         return;
@@ -173,13 +178,15 @@ void answer_request(struct answerer *answerer, const struct request *request, st
 {
     struct url url = url_split(request->target);
     struct route_match match;
-    bool found = route_find(answerer->plan->routes, url.path, &answerer->arena, &match);
+    bool reads = request->method == METHOD_GET || request->method == METHOD_HEAD;
+    bool found = route_find(answerer->plan->routes, url.path, reads ? ROUTE_GET : ROUTE_METHODS,
+                            &answerer->arena, &match);
 
     if (request->method == METHOD_OPTIONS && (found || slice_is(url.path, "*"))) {
         answer_options(answerer, request, out);
     } else if (!found) {
         answer_text(answerer, request, 404, slice_str("Error: not found"), NULL, out);
-    } else if (request->method == METHOD_OTHER) {
+    } else if (match.route < 0) {
         answer_text(answerer, request, 405, slice_str("Error: method not allowed"), allow, out);
     } else {
         answer_route(answerer, request, &match, url.query, out);

@@ -14,6 +14,9 @@ static void compile(struct plan *plan)
     for (unsigned i = 0; i < definition->route_count; i++) {
         const struct route *route = &definition->routes[i];
 
+        if (route->action != NULL) {
+            continue; /* answered by the source */
+        }
         program_compile(&plan->rows[i], &route->row, NULL, route->collection, &plan->arena);
         program_compile(&plan->answers[i], &route->answer, &route->row, route->collection,
                         &plan->arena);

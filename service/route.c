@@ -12,11 +12,18 @@ static struct route_node *literal_child(const struct route_node *node, struct sl
     return child;
 }
 
+static void clear(struct route_node *node)
+{
+    for (unsigned i = 0; i < ROUTE_METHODS; i++) {
+        node->routes[i] = -1;
+    }
+}
+
 static struct route_node *node_make(struct arena *arena)
 {
     struct route_node *node = arena_calloc(arena, 1, sizeof *node);
 
-    node->route = -1;
+    clear(node);
     return node;
 }
 
@@ -45,7 +52,7 @@ struct route_table *route_table_make(const struct definition *definition, struct
 {
     struct route_table *table = arena_calloc(arena, 1, sizeof *table);
 
-    table->root.route = -1;
+    clear(&table->root);
     for (unsigned i = 0; i < definition->route_count; i++) {
         const struct route *route = &definition->routes[i];
         struct route_node *node = &table->root;
@@ -53,8 +60,8 @@ struct route_table *route_table_make(const struct definition *definition, struct
         for (unsigned at = 0; at < route->segment_count; at++) {
             node = child_for(node, &route->segments[at], arena);
         }
-        if (node->route < 0) {
-            node->route = (int)i;
+        if (node->routes[route->method] < 0) {
+            node->routes[route->method] = (int)i;
         }
     }
     return table;
@@ -78,40 +85,45 @@ static bool split(struct slice path, struct arena *arena, struct route_match *ou
     return path.len == 0;
 }
 
+/* The methods of NODE; its route, when it has one of METHOD. */
+static void arrive(const struct route_node *node, enum route_method method, struct route_match *out)
+{
+    for (unsigned i = 0; i < ROUTE_METHODS; i++) {
+        out->methods |= node->routes[i] >= 0 ? 1U << i : 0;
+    }
+    out->route = method < ROUTE_METHODS ? node->routes[method] : -1;
+}
+
 /*
  * Every node is reached by one path only, so the way back costs at most the size of the tree, and
  * the depth is bounded by DEFINITION_SEGMENTS_MAX.
  */
-static int walk(const struct route_node *node, const struct route_match *match, unsigned at)
+static void walk(const struct route_node *node, enum route_method method, struct route_match *out,
+                 unsigned at)
 {
     const struct route_node *literal;
-    int route = -1;
 
-    if (at == match->segment_count) {
-        return node->route;
+    if (at == out->segment_count) {
+        arrive(node, method, out);
+        return;
     }
-    literal = literal_child(node, match->segments[at]);
+    literal = literal_child(node, out->segments[at]);
     if (literal != NULL) {
-        route = walk(literal, match, at + 1);
+        walk(literal, method, out, at + 1);
     }
-    if (route < 0 && node->parameter != NULL) {
-        route = walk(node->parameter, match, at + 1);
+    if (out->route < 0 && node->parameter != NULL) {
+        walk(node->parameter, method, out, at + 1);
     }
-    return route;
 }
 
-bool route_find(const struct route_table *table, struct slice path, struct arena *arena,
-                struct route_match *out)
+bool route_find(const struct route_table *table, struct slice path, enum route_method method,
+                struct arena *arena, struct route_match *out)
 {
-    int route;
-
     if (path.len == 0 || !split(path, arena, out)) {
         return false;
     }
-    route = walk(&table->root, out, 0);
-    if (route < 0) {
-        return false;
-    }
-    out->route = (unsigned)route;
-    return true;
+    out->route = -1;
+    out->methods = 0;
+    walk(&table->root, method, out, 0);
+    return out->methods != 0;
 }

@@ -56,7 +56,8 @@ static bool on_request(void *context, struct request *request)
     struct route_match match;
     struct ask ask;
 
-    if (route_find(target->routes, url.path, &target->scratch, &match)) {
+    if (route_find(target->routes, url.path, ROUTE_GET, &target->scratch, &match) &&
+        match.route >= 0) {
         const struct route *route = &target->definition->routes[match.route];
 
         if (ask_read(route, &match, url.query, &target->scratch, &ask) &&

@@ -84,9 +84,59 @@ static void paths_find_their_route(void **state)
     table = route_table_make(&definition, &arena);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct route_match match;
-        bool found = route_find(table, slice_str(cases[i].path), &arena, &match);
+        bool found = route_find(table, slice_str(cases[i].path), ROUTE_GET, &arena, &match);
 
-        assert_int_equal(found ? (int)match.route : -1, cases[i].route);
+        assert_int_equal(found ? match.route : -1, cases[i].route);
+    }
+    arena_free(&arena);
+}
+
+static void a_path_has_a_route_by_method(void **state)
+{
+    enum {
+        GET = 1 << ROUTE_GET,
+        POST = 1 << ROUTE_POST,
+        DELETE = 1 << ROUTE_DELETE,
+    };
+    static const char *const of_methods[] = {"/cart",    "/cart",     "/cart/:item",
+                                             "/cart/of", "/:any/all", NULL};
+    static const enum route_method methods[] = {ROUTE_GET, ROUTE_POST, ROUTE_DELETE, ROUTE_GET,
+                                                ROUTE_POST};
+    static const struct {
+        const char *path;
+        enum route_method method;
+        int route;
+        unsigned methods; /* compared where there is no route */
+    } cases[] = {
+        {"/cart", ROUTE_GET, 0, GET},
+        {"/cart", ROUTE_POST, 1, POST},
+        {"/cart", ROUTE_PUT, -1, GET | POST},
+        {"/cart", ROUTE_METHODS, -1, GET | POST},
+        {"/cart/7", ROUTE_DELETE, 2, DELETE},
+        {"/cart/of", ROUTE_GET, 3, GET},
+        {"/cart/of", ROUTE_DELETE, 2, GET | DELETE}, /* the literal has no such method */
+        {"/cart/of", ROUTE_POST, -1, GET | DELETE},
+        {"/cart/all", ROUTE_POST, 4, DELETE | POST},
+    };
+    struct definition definition;
+    struct route_table *table;
+    struct arena arena;
+
+    (void)state;
+    arena_init(&arena, 4096);
+    define(&definition, &arena, of_methods);
+    for (unsigned i = 0; i < definition.route_count; i++) {
+        definition.routes[i].method = methods[i];
+    }
+    table = route_table_make(&definition, &arena);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct route_match match;
+
+        assert_true(route_find(table, slice_str(cases[i].path), cases[i].method, &arena, &match));
+        assert_int_equal(match.route, cases[i].route);
+        if (match.route < 0) { /* otherwise nobody needs to know them all */
+            assert_int_equal(match.methods, cases[i].methods);
+        }
     }
     arena_free(&arena);
 }
@@ -101,7 +151,7 @@ static void segments_are_split_first_and_decoded_then(void **state)
     arena_init(&arena, 4096);
     define(&definition, &arena, paths);
     assert_true(route_find(route_table_make(&definition, &arena), slice_str("/books/a%2Fb+c/loans"),
-                           &arena, &match));
+                           ROUTE_GET, &arena, &match));
     assert_int_equal(match.segment_count, 3);
     assert_true(slice_is(match.segments[1], "a/b+c"));
     arena_free(&arena);
@@ -122,7 +172,7 @@ static void more_segments_than_a_route_may_have_match_nothing(void **state)
     arena_init(&arena, 4096);
     define(&definition, &arena, paths);
     assert_false(route_find(route_table_make(&definition, &arena), slice_of(path, sizeof path),
-                            &arena, &match));
+                            ROUTE_GET, &arena, &match));
     arena_free(&arena);
 }
 
@@ -136,7 +186,8 @@ static void a_definition_without_routes_matches_nothing(void **state)
     (void)state;
     arena_init(&arena, 4096);
     define(&definition, &arena, none);
-    assert_false(route_find(route_table_make(&definition, &arena), slice_str("/"), &arena, &match));
+    assert_false(route_find(route_table_make(&definition, &arena), slice_str("/"), ROUTE_GET,
+                            &arena, &match));
     arena_free(&arena);
 }
 
@@ -144,6 +195,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paths_find_their_route),
+        cmocka_unit_test(a_path_has_a_route_by_method),
         cmocka_unit_test(segments_are_split_first_and_decoded_then),
         cmocka_unit_test(more_segments_than_a_route_may_have_match_nothing),
         cmocka_unit_test(a_definition_without_routes_matches_nothing),
