@@ -59,9 +59,13 @@ struct take {
     struct take_rule names; /* TAKE_MAP: of the names of its members */
     unsigned most_items;    /* lists and maps */
     bool is_required;       /* without `default` */
-    struct value fallback; /* otherwise: VALUE_NULL, or a value by the rule; lists and maps: none */
-    bool is_session;       /* TAKE_COOKIE: a random token, made when it is absent or not one */
-    int64_t session_age_s; /* how long clients keep it */
+    /*
+     * Otherwise: VALUE_NULL, or a value by the rule (VALUE_INTEGER for integers, booleans 0 and 1, and
+     * timestamps in ms; VALUE_REAL for numbers); lists and maps: none.
+     */
+    struct value fallback;
+    bool is_session;        /* TAKE_COOKIE: a random token, made when it is absent or not one */
+    int64_t session_age_s;  /* how long clients keep it */
     struct failure invalid; /* status 0: that of the route */
 };
 
@@ -100,10 +104,14 @@ struct statement {
     struct binding *bindings[SQL_DIALECTS];
     unsigned binding_count[SQL_DIALECTS];
     int each; /* the take (list or map) for each item of which it is run, or -1: once */
-    struct returned *returns;
+    struct returned *returns; /* never with `each` */
     unsigned return_count;
-    bool is_rows;           /* `rows:` instead of `returns:`: all rows, for $rows */
-    struct failure missing; /* when no row was changed and none returned; status 0: that is fine */
+    bool is_rows; /* `rows:` instead of `returns:`: all rows, for $rows */
+    /*
+     * When no row was changed and none returned; status 0: that is fine. With `each`, one item for which
+     * this holds is enough; without any item there is nothing to miss.
+     */
+    struct failure missing;
 };
 
 struct action {
@@ -113,7 +121,7 @@ struct action {
     unsigned statement_count;
     int rows; /* the statement whose rows $rows is, or -1 */
     bool reads_body;
-    bool only_reads; /* every statement is a SELECT: `GET` */
+    bool only_reads; /* every statement is a query that is known to change nothing */
     unsigned status; /* 200, 201, 204 ... */
     bool is_json;    /* `answer:`; otherwise `text` */
     struct template answer;

@@ -33,15 +33,18 @@ static enum err flush(struct composer *composer, const struct yaml_node *at)
     return add_part(composer, at, part);
 }
 
-enum err compose_reference(struct composer *composer, const struct yaml_node *at,
-                           enum template_kind kind, unsigned field)
+enum err compose_part(struct composer *composer, const struct yaml_node *at,
+                      struct template_part part)
 {
     enum err rc = flush(composer, at);
 
-    if (rc == ERR_NONE) {
-        rc = add_part(composer, at, (struct template_part){.kind = kind, .field = field});
-    }
-    return rc;
+    return rc == ERR_NONE ? add_part(composer, at, part) : rc;
+}
+
+enum err compose_reference(struct composer *composer, const struct yaml_node *at,
+                           enum template_kind kind, unsigned field)
+{
+    return compose_part(composer, at, (struct template_part){.kind = kind, .field = field});
 }
 
 enum err compose_finish(struct composer *composer, const struct yaml_node *at, enum err rc,

@@ -25,6 +25,9 @@ void compose_begin(struct composer *composer, const struct yaml *yaml);
 MUST_CHECK enum err compose_reference(struct composer *composer, const struct yaml_node *at,
                                       enum template_kind kind, unsigned field);
 
+MUST_CHECK enum err compose_part(struct composer *composer, const struct yaml_node *at,
+                                 struct template_part part);
+
 /* Ends the composer. When RC is an error, that is all; otherwise writes *OUT. */
 MUST_CHECK enum err compose_finish(struct composer *composer, const struct yaml_node *at,
                                    enum err rc, struct template *out);

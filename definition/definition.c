@@ -47,21 +47,28 @@ static enum err load_head(struct loader *loader, const struct yaml_node *root)
     return rc;
 }
 
+/* Without collections it is of use all the same. */
+static bool has_action(const struct definition *definition)
+{
+    for (unsigned i = 0; i < definition->route_count; i++) {
+        if (definition->routes[i].action != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum err load_root(struct loader *loader, const struct yaml_node *root)
 {
     static const char *const members[] = {"name",   "about",  "tables", "collections",
                                           "routes", "checks", NULL};
     const struct yaml_node *tables = NULL;
-    const struct yaml_node *collections = NULL;
+    const struct yaml_node *collections = yaml_get(root, "collections");
     const struct yaml_node *routes = NULL;
     enum err rc = yaml_expect_members(&loader->yaml, root, "a definition", members);
 
     if (rc == ERR_NONE) {
         rc = load_head(loader, root);
-    }
-    if (rc == ERR_NONE) {
-        rc = load_required(loader, root, "a definition", "collections",
-                           "collections: {NAME: {key: ..., rows: ..., fields: ...}}", &collections);
     }
     if (rc == ERR_NONE && (tables = yaml_get(root, "tables")) != NULL) {
         rc = load_tables(loader, tables);
@@ -69,11 +76,15 @@ static enum err load_root(struct loader *loader, const struct yaml_node *root)
     if (rc == ERR_NONE) {
         rc = load_checks(loader, yaml_get(root, "checks"));
     }
-    if (rc == ERR_NONE) {
+    if (rc == ERR_NONE && collections != NULL) {
         rc = load_collections(loader, collections);
     }
     if (rc == ERR_NONE && (routes = yaml_get(root, "routes")) != NULL) {
         rc = load_routes(loader, routes);
+    }
+    if (rc == ERR_NONE && collections == NULL && !has_action(loader->definition)) {
+        rc = load_required(loader, root, "a definition", "collections",
+                           "collections: {NAME: {key: ..., rows: ..., fields: ...}}", &collections);
     }
     return rc;
 }

@@ -29,6 +29,7 @@ enum {
     DEFINITION_FILE_NAME_MAX = 200,  /* bytes of the name of an export */
     DEFINITION_TABLES_MAX = 256,
     DEFINITION_COLUMNS_MAX = 256, /* a table */
+    DEFINITION_ROWS_MAX = 256,    /* that a table without a file begins with */
     DEFINITION_INDEXES_MAX = 16,  /* a table */
     DEFINITION_COLLECTIONS_MAX = 64,
     DEFINITION_FIELDS_MAX = 64,  /* a collection or a nested object */
@@ -140,6 +141,9 @@ struct segment {
 
 enum route_method { ROUTE_GET, ROUTE_POST, ROUTE_PUT, ROUTE_PATCH, ROUTE_DELETE, ROUTE_METHODS };
 
+/* As the definition writes it: "get". */
+const char *route_method_name(enum route_method method);
+
 struct route {
     enum route_method method;
     struct slice path; /* as written: "/books/:isbn/loans" */
@@ -195,17 +199,27 @@ struct table_index {
 
 struct table_sample;
 
-/* A table of the source and the CSV export that it is loaded from. */
+/*
+ * A table of the source, and the CSV export that it is loaded from; or one that actions fill, which
+ * no import touches.
+ */
 struct table {
     struct slice name;
-    struct slice file; /* "books.csv" */
+    struct slice file; /* "books.csv"; empty: the table is made where it is missing */
     struct table_column *columns;
     unsigned column_count;
     int primary_key; /* index in columns, or -1 */
     struct table_index *indexes;
     unsigned index_count;
+    struct value *rows; /* without a file: what it begins with, row after row, as source_load_row */
+    unsigned row_count;
     struct table_sample *sample; /* how many rows `vitrine generate` makes, or NULL */
 };
+
+static inline bool table_has_file(const struct table *table)
+{
+    return table->file.len > 0;
+}
 
 struct definition {
     struct arena arena;

@@ -179,6 +179,20 @@ enum err load_word(const struct loader *loader, const struct yaml_node *node, co
                         wording_quote(text).text);
 }
 
+enum err load_refuse_members(const struct loader *loader, const struct yaml_node *mapping,
+                             const char *what, const char *const *misplaced)
+{
+    for (unsigned i = 0; i < mapping->count; i++) {
+        for (unsigned j = 0; misplaced[j] != NULL; j++) {
+            if (slice_is(mapping->names[i]->text, misplaced[j])) {
+                return yaml_error(&loader->yaml, mapping->names[i],
+                                  "%s, so it has no `%s`; leave it away", what, misplaced[j]);
+            }
+        }
+    }
+    return ERR_NONE;
+}
+
 enum err load_scale(const struct loader *loader, const struct yaml_node *mapping,
                     const struct yaml_node *type, bool is_scaled, uint8_t *out)
 {

@@ -8,9 +8,12 @@
  *   load_fields.c       fields:       scalar fields
  *   load_nested.c       fields:       nested rows
  *   load_orders.c       orders, listings and `order:` of nested rows
- *   load_routes.c       routes:       from, listing, failures
+ *   load_rows.c         rows:         what a table without `file` begins with
+ *   load_routes.c       routes:       method, from, listing, failures
  *   load_path.c         get:          the path of a route
  *   load_request.c      key, order, page, count of a route
+ *   load_action.c       routes that run statements; load_action.h has its files
+ *   load_constants.c       values that are written in a definition
  *   load_template.c     row, answer:  templates, flattened; compose.c writes them
  *   load_checks.c       checks:       limits of counts, golden requests
  *   load_expect.c       expect:       what the answer to a golden request must be
@@ -68,12 +71,37 @@ enum err load_unknown(const struct loader *loader, const struct yaml_node *at, s
 MUST_CHECK enum err load_word(const struct loader *loader, const struct yaml_node *node,
                               const char *what, const char *const *words, unsigned *out);
 
+/* Refuses members of MAPPING that mean nothing there: `WHAT, so it has no `member`; leave it away`. */
+MUST_CHECK enum err load_refuse_members(const struct loader *loader,
+                                        const struct yaml_node *mapping, const char *what,
+                                        const char *const *misplaced);
+
 /* `scale:` of MAPPING, 0 to 18: required for a decimal or a ratio, refused for other types. */
 MUST_CHECK enum err load_scale(const struct loader *loader, const struct yaml_node *mapping,
                                const struct yaml_node *type, bool is_scaled, uint8_t *out);
 
+/* ---- load_constants.c---- */
+
+/* {status: 404, text: "..."} */
+MUST_CHECK enum err load_failure(const struct loader *loader, const struct yaml_node *node,
+                                 const char *what, struct failure *out);
+/* A text of at most DEFINITION_FAILURE_MAX bytes. */
+MUST_CHECK enum err load_short_text(const struct loader *loader, const struct yaml_node *node,
+                                    const char *what, struct slice *out);
+bool is_null(const struct yaml_node *node);
+/*
+ * A value that is written out: an unquoted null, or one of SCALAR (no ratio). Integers, booleans (0, 1)
+ * and timestamps (ms) are VALUE_INTEGER, numbers VALUE_REAL, decimals VALUE_TEXT with their scale.
+ */
+MUST_CHECK enum err load_constant(const struct loader *loader, const struct yaml_node *node,
+                                  const char *what, const struct scalar *scalar, struct value *out);
+
 /* ---- load_tables.c ---- */
 MUST_CHECK enum err load_tables(struct loader *loader, const struct yaml_node *node);
+
+/* ---- load_rows.c ---- */
+MUST_CHECK enum err load_rows(const struct loader *loader, const struct yaml_node *node,
+                              struct table *table);
 
 /* ---- load_collections.c ---- */
 MUST_CHECK enum err load_collections(struct loader *loader, const struct yaml_node *node);
@@ -95,6 +123,10 @@ enum err load_unknown_field(const struct loader *loader, const struct yaml_node 
 MUST_CHECK enum err load_scalar_type(const struct loader *loader, const struct yaml_node *node,
                                      const enum scalar_type *allowed, unsigned count,
                                      enum scalar_type *out);
+
+/* `text: true` of MAPPING puts values of a scalar between quotes; refused where they are already. */
+MUST_CHECK enum err load_quoted(const struct loader *loader, const struct yaml_node *mapping,
+                                struct scalar *scalar);
 
 /* ---- load_nested.c ---- */
 MUST_CHECK enum err load_nested(struct loader *loader, const struct yaml_node *node, unsigned depth,
@@ -121,6 +153,10 @@ bool path_text_is_valid(struct slice text);
 MUST_CHECK enum err load_request(struct loader *loader, const struct yaml_node *node,
                                  struct route *route);
 
+/* ---- load_action.c ---- */
+MUST_CHECK enum err load_action(struct loader *loader, const struct yaml_node *node,
+                                struct route *route);
+
 /* ---- load_routes.c ---- */
 MUST_CHECK enum err load_routes(struct loader *loader, const struct yaml_node *node);
 
@@ -129,6 +165,12 @@ MUST_CHECK enum err load_routes(struct loader *loader, const struct yaml_node *n
 /* `row:` and `answer:` of a route, either NULL when absent. */
 MUST_CHECK enum err load_templates(struct loader *loader, struct route *route,
                                    const struct yaml_node *row, const struct yaml_node *answer);
+
+struct action_loading;
+
+/* `answer:` of an action. */
+MUST_CHECK enum err load_action_answer(struct action_loading *loading,
+                                       const struct yaml_node *node);
 
 /* Whether a scalar is written as one of JSON that is no string: an unquoted 5, 1.50, true, null. */
 bool is_json_literal(const struct yaml_node *node);

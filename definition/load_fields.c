@@ -122,20 +122,28 @@ static bool may_be_quoted(enum scalar_type type)
     return type == SCALAR_INTEGER || type == SCALAR_BOOLEAN || type == SCALAR_NUMBER;
 }
 
-static enum err load_flags(const struct loader *loader, const struct yaml_node *node,
-                           struct field *field)
+enum err load_quoted(const struct loader *loader, const struct yaml_node *mapping,
+                     struct scalar *scalar)
 {
-    const struct yaml_node *text = yaml_get(node, "text");
-    const struct yaml_node *hidden = yaml_get(node, "hidden");
+    const struct yaml_node *text = yaml_get(mapping, "text");
     enum err rc = ERR_NONE;
 
     if (text != NULL) {
-        rc = yaml_boolean(&loader->yaml, text, "`text`", &field->scalar.is_quoted);
+        rc = yaml_boolean(&loader->yaml, text, "`text`", &scalar->is_quoted);
     }
-    if (rc == ERR_NONE && field->scalar.is_quoted && !may_be_quoted(field->scalar.type)) {
+    if (rc == ERR_NONE && scalar->is_quoted && !may_be_quoted(scalar->type)) {
         return yaml_error(&loader->yaml, text, "a %s is between quotes already; leave `text` away",
-                          scalar_type_name(field->scalar.type));
+                          scalar_type_name(scalar->type));
     }
+    return rc;
+}
+
+static enum err load_flags(const struct loader *loader, const struct yaml_node *node,
+                           struct field *field)
+{
+    const struct yaml_node *hidden = yaml_get(node, "hidden");
+    enum err rc = load_quoted(loader, node, &field->scalar);
+
     if (rc == ERR_NONE && hidden != NULL) {
         rc = yaml_boolean(&loader->yaml, hidden, "`hidden`", &field->is_hidden);
     }

@@ -1,4 +1,4 @@
-/* get: /authors/:author_id/books */
+/* get: /authors/:author_id/books, and the same of other methods */
 #include "definition/load.h"
 
 #include "definition/wording.h"
@@ -60,7 +60,7 @@ enum err load_path(struct loader *loader, const struct yaml_node *node, struct r
 {
     struct slice path;
     size_t start = 1;
-    enum err rc = yaml_text(&loader->yaml, node, "`get`", &path);
+    enum err rc = yaml_text(&loader->yaml, node, "a path", &path);
 
     if (rc != ERR_NONE) {
         return rc;

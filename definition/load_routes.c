@@ -1,4 +1,4 @@
-/* routes: which request is answered with what. */
+/* routes: which request is answered with what. Those that run statements: load_action.c. */
 #include "definition/load.h"
 
 #include <stdio.h>
@@ -15,6 +15,12 @@ static enum err find_collection(const struct loader *loader, const struct yaml_n
 
     if (rc != ERR_NONE) {
         return rc;
+    }
+    if (definition->collection_count == 0) {
+        return yaml_error(&loader->yaml, node,
+                          "there are no collections; write collections: {%.*s: {key: ..., rows: "
+                          "..., fields: ...}}",
+                          SLICE_ARG(name));
     }
     for (unsigned i = 0; i < definition->collection_count; i++) {
         names[i] = definition->collections[i].name;
@@ -56,23 +62,6 @@ static enum err find_listing(const struct loader *loader, const struct yaml_node
                         wording_quote(name).text);
 }
 
-/* Refuses the members of NODE that mean nothing to this kind of route. */
-static enum err refuse_members(const struct loader *loader, const struct yaml_node *node,
-                               const char *what, const char *const *misplaced)
-{
-    for (unsigned i = 0; i < node->count; i++) {
-        for (unsigned j = 0; misplaced[j] != NULL; j++) {
-            if (slice_is(node->names[i]->text, misplaced[j])) {
-                return yaml_error(&loader->yaml, node->names[i],
-                                  "%s, so it has no `%s`; leave it "
-                                  "away",
-                                  what, misplaced[j]);
-            }
-        }
-    }
-    return ERR_NONE;
-}
-
 static enum err check_members(const struct loader *loader, const struct yaml_node *node,
                               const struct route *route)
 {
@@ -80,11 +69,11 @@ static enum err check_members(const struct loader *loader, const struct yaml_nod
     static const char *const not_document[] = {"order", "page", "count", NULL};
 
     if (route->listing >= 0) {
-        return refuse_members(loader, node, "this route answers a listing of all keys",
-                              not_listing);
+        return load_refuse_members(loader, node, "this route answers a listing of all keys",
+                                   not_listing);
     }
     if (collection_is_document(route->collection)) {
-        return refuse_members(loader, node, "this route answers one document", not_document);
+        return load_refuse_members(loader, node, "this route answers one document", not_document);
     }
     return ERR_NONE;
 }
@@ -94,7 +83,8 @@ static enum err load_source(const struct loader *loader, const struct yaml_node 
 {
     const struct yaml_node *listing = yaml_get(node, "listing");
     const struct yaml_node *from = NULL;
-    enum err rc = load_required(loader, node, "a route", "from", "from: COLLECTION", &from);
+    enum err rc = load_required(loader, node, "a route", "from",
+                                "from: COLLECTION, or run: [...] for statements", &from);
 
     route->listing = -1;
     if (rc == ERR_NONE) {
@@ -106,36 +96,6 @@ static enum err load_source(const struct loader *loader, const struct yaml_node 
     if (rc == ERR_NONE) {
         rc = check_members(loader, node, route);
     }
-    return rc;
-}
-
-/* {status: 404, text: "..."} */
-static enum err load_failure(const struct loader *loader, const struct yaml_node *node,
-                             const char *what, struct failure *out)
-{
-    static const char *const members[] = {"status", "text", NULL};
-    const struct yaml_node *status = NULL;
-    const struct yaml_node *text = NULL;
-    int64_t code = 0;
-    enum err rc = yaml_expect_members(&loader->yaml, node, what, members);
-
-    if (rc == ERR_NONE) {
-        rc = load_required(loader, node, what, "status", "{status: 404, text: \"...\"}", &status);
-    }
-    if (rc == ERR_NONE) {
-        rc = load_required(loader, node, what, "text", "{status: 404, text: \"...\"}", &text);
-    }
-    if (rc == ERR_NONE) {
-        rc = yaml_integer(&loader->yaml, status, "`status`", 400, 599, &code);
-    }
-    if (rc == ERR_NONE) {
-        rc = yaml_text(&loader->yaml, text, "`text`", &out->text);
-    }
-    if (rc == ERR_NONE && out->text.len > DEFINITION_FAILURE_MAX) {
-        return yaml_error(&loader->yaml, text, "`text` has %zu bytes; write at most %d",
-                          out->text.len, DEFINITION_FAILURE_MAX);
-    }
-    out->status = (unsigned)code;
     return rc;
 }
 
@@ -164,20 +124,45 @@ static enum err load_failures(const struct loader *loader, const struct yaml_nod
     return rc;
 }
 
-static enum err load_route(struct loader *loader, const struct yaml_node *node, struct route *route)
+const char *route_method_name(enum route_method method)
+{
+    static const char *const names[] = {[ROUTE_GET] = "get",
+                                        [ROUTE_POST] = "post",
+                                        [ROUTE_PUT] = "put",
+                                        [ROUTE_PATCH] = "patch",
+                                        [ROUTE_DELETE] = "delete"};
+
+    return names[method];
+}
+
+/* get: PATH, or another method; *PATH stays NULL when there is none. */
+static enum err find_method(const struct loader *loader, const struct yaml_node *node,
+                            struct route *route, const struct yaml_node **path)
+{
+    *path = NULL;
+    for (unsigned i = 0; i < ROUTE_METHODS; i++) {
+        const struct yaml_node *found = yaml_get(node, route_method_name((enum route_method)i));
+
+        if (found != NULL && *path != NULL) {
+            return yaml_error(
+                &loader->yaml, found, "a route has one method, not `%s` and `%s`; write two routes",
+                route_method_name(route->method), route_method_name((enum route_method)i));
+        }
+        if (found != NULL) {
+            *path = found;
+            route->method = (enum route_method)i;
+        }
+    }
+    return ERR_NONE;
+}
+
+static enum err load_read(struct loader *loader, const struct yaml_node *node, struct route *route)
 {
     static const char *const members[] = {"get",    "from",        "listing", "key",
                                           "order",  "page",        "count",   "row",
                                           "answer", "invalid_key", "missing", NULL};
-    const struct yaml_node *get = NULL;
     enum err rc = yaml_expect_members(&loader->yaml, node, "a route", members);
 
-    if (rc == ERR_NONE) {
-        rc = load_required(loader, node, "a route", "get", "get: /books/:book_id", &get);
-    }
-    if (rc == ERR_NONE) {
-        rc = load_path(loader, get, route);
-    }
     if (rc == ERR_NONE) {
         rc = load_source(loader, node, route);
     }
@@ -193,17 +178,53 @@ static enum err load_route(struct loader *loader, const struct yaml_node *node, 
     return rc;
 }
 
+/* Only statements take values or answer to another method. */
+static enum err check_run(const struct loader *loader, const struct yaml_node *node,
+                          const struct route *route)
+{
+    if (route->method != ROUTE_GET || yaml_get(node, "take") != NULL) {
+        return yaml_error(&loader->yaml, node,
+                          "a route with `%s` has no `run`; write run: [{sql: INSERT INTO ...}]",
+                          route->method != ROUTE_GET ? route_method_name(route->method) : "take");
+    }
+    return ERR_NONE;
+}
+
+static enum err load_route(struct loader *loader, const struct yaml_node *node, struct route *route)
+{
+    const struct yaml_node *path = NULL;
+    enum err rc = find_method(loader, node, route, &path);
+
+    if (rc == ERR_NONE && path != NULL) {
+        rc = load_path(loader, path, route);
+    }
+    if (rc != ERR_NONE) {
+        return rc;
+    }
+    if (path == NULL) {
+        return load_required(loader, node, "a route", "get",
+                             "get: /books/:book_id, or post, put, patch, delete", &path);
+    }
+    if (yaml_get(node, "run") != NULL) {
+        return load_action(loader, node, route);
+    }
+    rc = check_run(loader, node, route);
+    return rc == ERR_NONE ? load_read(loader, node, route) : rc;
+}
+
 static enum err check_shape(const struct loader *loader, const struct yaml_node *routes,
                             unsigned index)
 {
     const struct route *all = loader->definition->routes;
 
     for (unsigned i = 0; i < index; i++) {
-        if (path_is_same_shape(&all[i], &all[index])) {
-            return yaml_error(&loader->yaml, yaml_get(routes->items[index], "get"),
+        const char *method = route_method_name(all[i].method);
+
+        if (all[i].method == all[index].method && path_is_same_shape(&all[i], &all[index])) {
+            return yaml_error(&loader->yaml, yaml_get(routes->items[index], method),
                               "%s answers the same requests as the route in line %u; change one",
                               wording_quote(all[index].path).text,
-                              yaml_get(routes->items[i], "get")->line);
+                              yaml_get(routes->items[i], method)->line);
         }
     }
     return ERR_NONE;

@@ -1,4 +1,4 @@
-/* tables: what is imported, a CSV export a table. */
+/* tables: what is imported, a CSV export a table; and what actions fill. */
 #include "definition/load.h"
 
 #include "definition/sample.h"
@@ -257,28 +257,62 @@ static enum err load_table_members(struct loader *loader, const struct yaml_node
     return rc;
 }
 
+/* What only an export and its imitation have. */
+static enum err check_without_file(const struct loader *loader, const struct yaml_node *node,
+                                   const struct yaml_node *columns)
+{
+    static const char *const of_table[] = {"sample", NULL};
+    static const char *const of_column[] = {"header", "sample", NULL};
+    enum err rc = load_refuse_members(loader, node, "this table has no `file`", of_table);
+
+    for (unsigned i = 0; rc == ERR_NONE && i < columns->count; i++) {
+        if (columns->items[i]->kind == YAML_MAPPING) {
+            rc = load_refuse_members(loader, columns->items[i],
+                                     "the table of this column has no `file`", of_column);
+        }
+    }
+    return rc;
+}
+
+/* file: of a table that is imported; rows: of one that is not. */
+static enum err load_origin(struct loader *loader, const struct yaml_node *node,
+                            const struct yaml_node *columns, struct table *table)
+{
+    static const char *const of_rows[] = {"rows", NULL};
+    const struct yaml_node *file = yaml_get(node, "file");
+    const struct yaml_node *rows = yaml_get(node, "rows");
+    enum err rc;
+
+    table->file = slice_of("", 0);
+    if (file != NULL) {
+        rc = load_refuse_members(loader, node, "this table is filled from its `file`", of_rows);
+        return rc == ERR_NONE ? load_file(loader, file, table) : rc;
+    }
+    rc = check_without_file(loader, node, columns);
+    if (rc == ERR_NONE && rows != NULL) {
+        rc = load_rows(loader, rows, table);
+    }
+    return rc;
+}
+
 static enum err load_table(struct loader *loader, const struct yaml_node *node, struct table *table)
 {
-    static const char *const members[] = {"file",    "columns", "primary_key",
-                                          "indexes", "sample",  NULL};
-    const struct yaml_node *file = NULL;
+    static const char *const members[] = {"file", "columns", "primary_key", "indexes",
+                                          "rows", "sample",  NULL};
     const struct yaml_node *columns = NULL;
     enum err rc = yaml_expect_members(&loader->yaml, node, "a table", members);
 
     if (rc == ERR_NONE) {
-        rc = load_required(loader, node, "a table", "file", "file: books.csv", &file);
-    }
-    if (rc == ERR_NONE) {
         rc = load_required(loader, node, "a table", "columns", "columns: {id: integer}", &columns);
-    }
-    if (rc == ERR_NONE) {
-        rc = load_file(loader, file, table);
     }
     if (rc == ERR_NONE) {
         rc = load_columns(loader, columns, table);
     }
     if (rc == ERR_NONE) {
         rc = load_table_members(loader, node, table);
+    }
+    if (rc == ERR_NONE) {
+        rc = load_origin(loader, node, columns, table);
     }
     return rc;
 }

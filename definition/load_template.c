@@ -1,5 +1,5 @@
 /* row: and answer: of a route, flattened to literals and references. */
-#include "definition/load.h"
+#include "definition/load_action.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "definition/wording.h"
 
 /* Where a template stands decides which references it may have. */
-enum place { IN_ROW = 1, IN_DOCUMENT = 2, IN_ROWS = 4, IN_LISTING = 8 };
+enum place { IN_ROW = 1, IN_DOCUMENT = 2, IN_ROWS = 4, IN_LISTING = 8, IN_ACTION = 16 };
 
 static const struct reference {
     const char *name;
@@ -35,6 +35,7 @@ struct writer {
     const struct loader *loader;
     struct field_list fields;
     enum place place;
+    struct action_loading *action; /* IN_ACTION */
 };
 
 static void begin(struct writer *writer, const struct loader *loader, const struct route *route,
@@ -82,12 +83,68 @@ static enum err refuse_reference(const struct writer *writer, const struct yaml_
                       names);
 }
 
+static enum err refuse_value(const struct writer *writer, const struct yaml_node *node)
+{
+    const struct action *action = writer->action->action;
+    struct slice names[ACTION_NAMES_MAX];
+    unsigned count = action_names(action, names) - 1; /* the last one is "now" */
+
+    if (action->rows >= 0) {
+        names[count++] = slice_str("rows");
+    }
+    if (count == 0) {
+        return yaml_error(&writer->loader->yaml, node,
+                          "%s is no value of this route, which has none; write $$ to begin a text "
+                          "with a dollar",
+                          wording_quote(node->text).text);
+    }
+    return load_unknown(writer->loader, node, slice_of(node->text.ptr + 1, node->text.len - 1),
+                        names, count,
+                        "%s is no value of this route, and $$ begins a text with a "
+                        "dollar",
+                        wording_quote(node->text).text);
+}
+
+/* $NAME of an action: a value of the request, or one that a statement returned. */
+static enum err add_value(struct writer *writer, const struct yaml_node *node)
+{
+    const struct action *action = writer->action->action;
+    struct slice name = slice_of(node->text.ptr + 1, node->text.len - 1);
+    struct template_part part = {.kind = TEMPLATE_RETURNED};
+
+    if (slice_is(name, "rows") && action->rows >= 0) {
+        return compose_reference(&writer->composer, node, TEMPLATE_ROWS, 0);
+    }
+    if (slice_is(name, "rows")) {
+        return yaml_error(&writer->loader->yaml, node,
+                          "no statement has `rows`; write rows: {NAME: TYPE} beside its `sql`");
+    }
+    if (action_find_returned(action, name, &part.statement, &part.field)) {
+        return compose_part(&writer->composer, node, part);
+    }
+    if (!action_find_take(action, name, &part.field)) {
+        return refuse_value(writer, node);
+    }
+    if (action->takes[part.field].shape != TAKE_ONE || action->takes[part.field].is_session) {
+        return yaml_error(&writer->loader->yaml, node,
+                          "%.*s is %s; only single values can be answered", SLICE_ARG(name),
+                          action->takes[part.field].is_session ? "a secret of the client's cookie"
+                                                               : "a list or map");
+    }
+    writer->action->is_used[part.field] = true;
+    part.kind = TEMPLATE_TAKE;
+    return compose_part(&writer->composer, node, part);
+}
+
 static enum err add_named(struct writer *writer, const struct yaml_node *node)
 {
     static const char row_prefix[] = "$row.";
     const size_t prefix_len = sizeof row_prefix - 1;
     struct slice text = node->text;
 
+    if (writer->place == IN_ACTION) {
+        return add_value(writer, node);
+    }
     if (text.len > prefix_len && memcmp(text.ptr, row_prefix, prefix_len) == 0 &&
         (writer->place & (IN_ROW | IN_DOCUMENT)) != 0) {
         return add_field(writer, node, slice_of(text.ptr + prefix_len, text.len - prefix_len));
@@ -279,4 +336,14 @@ enum err load_templates(struct loader *loader, struct route *route, const struct
         rc = load_answer(loader, route, answer);
     }
     return rc;
+}
+
+enum err load_action_answer(struct action_loading *loading, const struct yaml_node *node)
+{
+    struct writer writer = {.loader = loading->loader, .place = IN_ACTION, .action = loading};
+    enum err rc;
+
+    compose_begin(&writer.composer, &loading->loader->yaml);
+    rc = add_node(&writer, node);
+    return compose_finish(&writer.composer, node, rc, &loading->action->answer);
 }

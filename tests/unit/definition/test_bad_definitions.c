@@ -71,7 +71,8 @@ static void tables_are_checked(void **state)
     static const struct broken broken[] = {
         {"file: books.csv", "file: ../books.csv",
          "4:11: `file` cannot be \"../books.csv\"; write the name of the file alone, books.csv"},
-        {"    file: books.csv\n", "", "4:5: a table has no `file`; write file: books.csv"},
+        {"    file: books.csv\n", "",
+         "10:15: the table of this column has no `file`, so it has no `header`; leave it away"},
         {"primary_key: id", "primary_key: idd",
          "5:18: table books has no column \"idd\"; did you mean \"id\"?"},
         {"indexes: [[author]]", "indexes: [author]",

@@ -10,8 +10,11 @@ static void paths_are_checked(void **state)
 {
     static const struct broken broken[] = {
         {"get: /books\n", "put: /books\n",
-         "48:5: a route has no member \"put\"; write one of get, from, listing, key, order, page, "
-         "count, row, answer, invalid_key, missing"},
+         "48:5: a route with `put` has no `run`; write run: [{sql: INSERT INTO ...}]"},
+        {"get: /books\n", "gte: /books\n",
+         "48:5: a route has no `get`; write get: /books/:book_id, or post, put, patch, delete"},
+        {"    page: {query: page, default: 1}\n", "    pages: {query: page, default: 1}\n",
+         "51:5: a route has no member \"pages\"; did you mean \"page\"?"},
         {"get: /books\n", "get: books\n", "48:10: a path cannot be \"books\"; begin it with /"},
         {"get: /books\n", "get: /books/\n",
          "48:10: a path cannot have \"\" between slashes; write 1 to 63 letters, digits and _ . ~ "
