@@ -2,6 +2,7 @@
 #include "definition/load.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "definition/wording.h"
 
@@ -135,23 +136,30 @@ const char *route_method_name(enum route_method method)
     return names[method];
 }
 
-/* get: PATH, or another method; *PATH stays NULL when there is none. */
-static enum err find_method(const struct loader *loader, const struct yaml_node *node,
-                            struct route *route, const struct yaml_node **path)
+/* get: PATH, and other methods of the same path: as bits in *METHODS, the path of the first. */
+static enum err find_methods(const struct loader *loader, const struct yaml_node *node,
+                             const struct yaml_node **path, unsigned *methods)
 {
     *path = NULL;
+    *methods = 0;
     for (unsigned i = 0; i < ROUTE_METHODS; i++) {
         const struct yaml_node *found = yaml_get(node, route_method_name((enum route_method)i));
 
-        if (found != NULL && *path != NULL) {
-            return yaml_error(
-                &loader->yaml, found, "a route has one method, not `%s` and `%s`; write two routes",
-                route_method_name(route->method), route_method_name((enum route_method)i));
+        if (found == NULL) {
+            continue;
         }
-        if (found != NULL) {
-            *path = found;
-            route->method = (enum route_method)i;
+        if (*path != NULL && !slice_equal((*path)->text, found->text)) {
+            return yaml_error(&loader->yaml, found,
+                              "the methods of a route have one path; write %s here, too, or a "
+                              "route of its own",
+                              wording_quote((*path)->text).text);
         }
+        *path = *path == NULL ? found : *path;
+        *methods |= 1U << i;
+    }
+    if (*path == NULL) {
+        return load_required(loader, node, "a route", "get",
+                             "get: /books/:book_id, or post, put, patch, delete", path);
     }
     return ERR_NONE;
 }
@@ -180,59 +188,94 @@ static enum err load_read(struct loader *loader, const struct yaml_node *node, s
 
 /* Only statements take values or answer to another method. */
 static enum err check_run(const struct loader *loader, const struct yaml_node *node,
-                          const struct route *route)
+                          unsigned methods)
 {
-    if (route->method != ROUTE_GET || yaml_get(node, "take") != NULL) {
+    const char *member = "take";
+
+    for (unsigned i = ROUTE_GET + 1; i < ROUTE_METHODS; i++) {
+        member = (methods & 1U << i) != 0 ? route_method_name((enum route_method)i) : member;
+    }
+    if (yaml_get(node, member) != NULL) {
         return yaml_error(&loader->yaml, node,
                           "a route with `%s` has no `run`; write run: [{sql: INSERT INTO ...}]",
-                          route->method != ROUTE_GET ? route_method_name(route->method) : "take");
+                          member);
     }
     return ERR_NONE;
 }
 
-static enum err load_route(struct loader *loader, const struct yaml_node *node, struct route *route)
+/* METHODS, all of which ROUTE answers; it gets the first of them. */
+static enum err load_route(struct loader *loader, const struct yaml_node *node, struct route *route,
+                           unsigned *methods)
 {
     const struct yaml_node *path = NULL;
-    enum err rc = find_method(loader, node, route, &path);
+    enum err rc = find_methods(loader, node, &path, methods);
 
-    if (rc == ERR_NONE && path != NULL) {
-        rc = load_path(loader, path, route);
-    }
     if (rc != ERR_NONE) {
         return rc;
     }
-    if (path == NULL) {
-        return load_required(loader, node, "a route", "get",
-                             "get: /books/:book_id, or post, put, patch, delete", &path);
-    }
-    if (yaml_get(node, "run") != NULL) {
+    route->method = (enum route_method)__builtin_ctz(*methods);
+    rc = load_path(loader, path, route);
+    if (rc == ERR_NONE && yaml_get(node, "run") != NULL) {
         return load_action(loader, node, route);
     }
-    rc = check_run(loader, node, route);
+    if (rc == ERR_NONE) {
+        rc = check_run(loader, node, *methods);
+    }
     return rc == ERR_NONE ? load_read(loader, node, route) : rc;
 }
 
-static enum err check_shape(const struct loader *loader, const struct yaml_node *routes,
-                            unsigned index)
+/* A route and the YAML that it comes from. */
+struct routes {
+    struct route all[DEFINITION_ROUTES_MAX];
+    const struct yaml_node *nodes[DEFINITION_ROUTES_MAX];
+    unsigned count;
+};
+
+/* Adds ROUTE, unless another one answers the same. */
+static enum err add_route(const struct loader *loader, struct routes *routes,
+                          const struct yaml_node *node, const struct route *route)
 {
-    const struct route *all = loader->definition->routes;
+    const char *method = route_method_name(route->method);
 
-    for (unsigned i = 0; i < index; i++) {
-        const char *method = route_method_name(all[i].method);
-
-        if (all[i].method == all[index].method && path_is_same_shape(&all[i], &all[index])) {
-            return yaml_error(&loader->yaml, yaml_get(routes->items[index], method),
+    for (unsigned i = 0; i < routes->count; i++) {
+        if (routes->all[i].method == route->method && path_is_same_shape(&routes->all[i], route)) {
+            return yaml_error(&loader->yaml, yaml_get(node, method),
                               "%s answers the same requests as the route in line %u; change one",
-                              wording_quote(all[index].path).text,
-                              yaml_get(routes->items[i], method)->line);
+                              wording_quote(route->path).text,
+                              yaml_get(routes->nodes[i], method)->line);
         }
     }
+    if (routes->count == DEFINITION_ROUTES_MAX) {
+        return yaml_error(&loader->yaml, node, "there are more than %d routes, each method is one",
+                          DEFINITION_ROUTES_MAX);
+    }
+    routes->all[routes->count] = *route;
+    routes->nodes[routes->count++] = node;
     return ERR_NONE;
+}
+
+/* One item of `routes`: a route a method. */
+static enum err load_item(struct loader *loader, const struct yaml_node *node,
+                          struct routes *routes)
+{
+    struct route route = {.path = slice_of("", 0)};
+    unsigned methods = 0;
+    enum err rc = load_route(loader, node, &route, &methods);
+
+    for (unsigned i = 0; rc == ERR_NONE && i < ROUTE_METHODS; i++) {
+        if ((methods & 1U << i) != 0) {
+            route.method = (enum route_method)i;
+            rc = add_route(loader, routes, node, &route);
+        }
+    }
+    return rc;
 }
 
 enum err load_routes(struct loader *loader, const struct yaml_node *node)
 {
     struct definition *definition = loader->definition;
+    struct arena *arena = loader->yaml.arena;
+    struct routes *routes;
     enum err rc;
 
     if (node->kind == YAML_SEQUENCE && node->count == 0) {
@@ -242,13 +285,13 @@ enum err load_routes(struct loader *loader, const struct yaml_node *node)
     if (rc != ERR_NONE) {
         return rc;
     }
-    definition->route_count = node->count;
-    definition->routes = arena_calloc(loader->yaml.arena, node->count, sizeof *definition->routes);
+    routes = memory_calloc(1, sizeof *routes);
     for (unsigned i = 0; rc == ERR_NONE && i < node->count; i++) {
-        rc = load_route(loader, node->items[i], &definition->routes[i]);
-        if (rc == ERR_NONE) {
-            rc = check_shape(loader, node, i);
-        }
+        rc = load_item(loader, node->items[i], routes);
     }
+    definition->route_count = routes->count;
+    definition->routes = arena_calloc(arena, routes->count, sizeof *definition->routes);
+    memcpy(definition->routes, routes->all, routes->count * sizeof *definition->routes);
+    free(routes);
     return rc;
 }

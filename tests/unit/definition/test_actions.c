@@ -45,11 +45,13 @@ static void a_definition_of_actions_needs_no_collections(void **state)
     const struct definition *definition = *state;
 
     assert_int_equal(definition->collection_count, 0);
-    assert_int_equal(definition->route_count, 4);
+    assert_int_equal(definition->route_count, 5);
     assert_int_equal(definition->routes[0].method, ROUTE_POST);
     assert_int_equal(definition->routes[1].method, ROUTE_GET);
     assert_int_equal(definition->routes[2].method, ROUTE_DELETE);
     assert_int_equal(definition->routes[3].method, ROUTE_PUT);
+    assert_int_equal(definition->routes[4].method, ROUTE_PATCH);
+    assert_ptr_equal(definition->routes[4].action, definition->routes[3].action);
 }
 
 static void a_table_without_a_file_has_rows(void **state)
