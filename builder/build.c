@@ -111,7 +111,9 @@ static enum err begin(struct building *build, struct errmsg *msg)
         rc = dir_remove(build->staging, msg); /* of a build that was killed: it takes room */
     }
     if (rc == ERR_NONE) {
-        rc = readers_open(&build->readers, options->source, (unsigned)options->jobs, msg);
+        rc = readers_open(&build->readers, options->source,
+                          build->definition->collection_count == 0 ? 0 : (unsigned)options->jobs,
+                          msg);
     }
     free(releases);
     return rc;

@@ -62,11 +62,19 @@ static enum err check_names(const struct definition *definition,
 
     buffer_init(&known, NAMES_SHOWN_MAX);
     for (unsigned i = 0; i < definition->table_count; i++) {
-        buffer_append_str(&known, i == 0 ? "" : ", ");
-        buffer_append_slice(&known, definition->tables[i].name);
+        if (table_has_file(&definition->tables[i])) {
+            buffer_append_str(&known, known.len == 0 ? "" : ", ");
+            buffer_append_slice(&known, definition->tables[i].name);
+        }
     }
     while (rc == ERR_NONE && next_name(&list, &name)) {
-        if (find_table(definition, name) == NULL) {
+        const struct table *table = find_table(definition, name);
+
+        if (table != NULL && !table_has_file(table)) {
+            rc = err_set(msg, ERR_USAGE,
+                         "--only names \"%.*s\", which no file is loaded into; name some of %s",
+                         SLICE_ARG(name), buffer_str(&known));
+        } else if (table == NULL) {
             rc = err_set(msg, ERR_USAGE,
                          "--only names \"%.*s\", which is no table of the definition: %s",
                          SLICE_ARG(name), buffer_str(&known));
@@ -205,12 +213,15 @@ enum err import_plan(const struct definition *definition, const struct import_op
 
     plan.tables = memory_calloc(definition->table_count, sizeof plan.tables[0]);
     for (unsigned i = 0; rc == ERR_NONE && i < definition->table_count; i++) {
-        if (is_wanted(options, definition->tables[i].name)) {
+        if (table_has_file(&definition->tables[i]) &&
+            is_wanted(options, definition->tables[i].name)) {
             rc = plan_table(&plan, &definition->tables[i], msg);
         }
     }
     if (rc == ERR_NONE && plan.table_count == 0) {
-        rc = err_set(msg, ERR_USAGE, "there is no table to load");
+        rc = err_set(msg, ERR_USAGE,
+                     "there is no table to load; those of the definition that "
+                     "have a `file` are");
     }
     if (rc != ERR_NONE) {
         import_plan_free(&plan);

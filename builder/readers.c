@@ -14,11 +14,15 @@ enum {
     POSITION_MAX = 4096, /* bytes */
 };
 
-/* A commit between this and the snapshot makes the next build look again. */
+/*
+ * A commit between this and the snapshot makes the next build look again. Without readers nothing is
+ * read, and every position is the same.
+ */
 static enum err read_position(struct readers *readers, struct errmsg *msg)
 {
     buffer_clear(&readers->position);
-    return source_position(readers->sources[0], &readers->position, msg);
+    return readers->count == 0 ? ERR_NONE
+                               : source_position(readers->sources[0], &readers->position, msg);
 }
 
 static enum err open_first(struct readers *readers, unsigned count, struct errmsg *msg)
@@ -48,7 +52,7 @@ enum err readers_open(struct readers *out, const char *url, unsigned count, stru
     *out = (struct readers){.url = url, .count = count};
     out->sources = memory_calloc(count, sizeof *out->sources);
     buffer_init(&out->position, POSITION_MAX);
-    rc = open_first(out, 1, msg);
+    rc = open_first(out, count > 0, msg);
     return rc == ERR_NONE ? read_position(out, msg) : rc;
 }
 
@@ -64,14 +68,15 @@ static enum err advise_import(const struct readers *readers, const struct defini
                               enum err rc, struct errmsg *msg)
 {
     for (unsigned i = 0; rc == ERR_SOURCE && i < definition->table_count; i++) {
+        bool has_file = table_has_file(&definition->tables[i]);
         struct slice table = definition->tables[i].name;
         struct errmsg ignored;
         bool is_there = true;
 
         if (source_has_table(readers->sources[0], table, &is_there, &ignored) == ERR_NONE &&
             !is_there) {
-            return err_wrap(msg, rc, "the source has no table %.*s; `vitrine import` loads it",
-                            SLICE_ARG(table));
+            return err_wrap(msg, rc, "the source has no table %.*s; `vitrine %s` it",
+                            SLICE_ARG(table), has_file ? "import` loads" : "serve --source` makes");
         }
     }
     return rc;
@@ -93,7 +98,7 @@ static enum err attempt(struct readers *readers, const struct work *work, struct
     if (rc == ERR_NONE) {
         rc = read_position(readers, msg);
     }
-    if (rc == ERR_NONE) {
+    if (rc == ERR_NONE && readers->count > 0) {
         rc = source_begin(readers->sources, readers->count, msg);
     }
     if (rc != ERR_NONE) {

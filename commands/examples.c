@@ -5,10 +5,17 @@ static struct slice first_segment(const struct route *route)
     return route->segment_count == 0 ? slice_of("", 0) : route->segments[0].text;
 }
 
+/* A request that anybody can send: it needs no body and changes nothing. */
+static bool is_shown(const struct route *route)
+{
+    return route->action == NULL || (route->method == ROUTE_GET && route->action->only_reads);
+}
+
 static bool opens_a_path(const struct definition *definition, unsigned index)
 {
     for (unsigned i = 0; i < index; i++) {
-        if (slice_equal(first_segment(&definition->routes[i]),
+        if (is_shown(&definition->routes[i]) &&
+            slice_equal(first_segment(&definition->routes[i]),
                         first_segment(&definition->routes[index]))) {
             return false;
         }
@@ -24,7 +31,7 @@ unsigned examples_pick(const struct definition *definition, unsigned *routes)
         bool wanted = pass == 0;
 
         for (unsigned i = 0; i < definition->route_count && count < EXAMPLES_MAX; i++) {
-            if (opens_a_path(definition, i) == wanted) {
+            if (is_shown(&definition->routes[i]) && opens_a_path(definition, i) == wanted) {
                 routes[count++] = i;
             }
         }
@@ -34,7 +41,7 @@ unsigned examples_pick(const struct definition *definition, unsigned *routes)
 
 void examples_write(const struct route *route, struct buffer *out)
 {
-    bool is_text = route->collection->key_is_text;
+    bool is_text = route->action != NULL || route->collection->key_is_text;
 
     for (unsigned i = 0; i < route->segment_count; i++) {
         const struct segment *segment = &route->segments[i];

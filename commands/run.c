@@ -210,7 +210,7 @@ static enum err supervise(const struct run_options *o, struct errmsg *msg)
     }
     children_begin();
     if (rc == ERR_NONE) {
-        rc = run_prepare_source(o, msg);
+        rc = run_prepare_source(o, definition, msg);
     }
     if (rc == ERR_NONE) {
         rc = build_once(o, msg);

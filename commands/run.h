@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "definition/definition.h"
 
 struct run_options {
     const char *definition;
@@ -23,10 +24,11 @@ struct run_options {
 };
 
 /*
- * Imports into the source when it does not exist yet: the exports of --data, or sample exports that
- * are generated for it. Whatever interrupts that, the source does not exist before it is complete.
+ * Imports into the source when it does not exist yet and DEFINITION has something to import: the
+ * exports of --data, or sample exports that are generated for it. Whatever interrupts that, the source does not exist before it is complete.
  * The root exists. ERR_INTERRUPTED when we were asked to stop meanwhile.
  */
-MUST_CHECK enum err run_prepare_source(const struct run_options *options, struct errmsg *msg);
+MUST_CHECK enum err run_prepare_source(const struct run_options *options,
+                                       const struct definition *definition, struct errmsg *msg);
 
 #endif

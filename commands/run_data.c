@@ -124,15 +124,27 @@ static enum err generate_and_import(const struct run_options *o, const char *fil
     return rc;
 }
 
-enum err run_prepare_source(const struct run_options *o, struct errmsg *msg)
+static bool has_exports(const struct definition *definition)
+{
+    for (unsigned i = 0; i < definition->table_count; i++) {
+        if (table_has_file(&definition->tables[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum err run_prepare_source(const struct run_options *o, const struct definition *definition,
+                            struct errmsg *msg)
 {
     const char *file = source_file(o->source);
 
-    if (file == NULL || file_exists(file)) {
+    if (file == NULL || file_exists(file) || !has_exports(definition)) {
         if (o->data != NULL) {
             log_info("data_not_imported", "reason=\"%s\"",
-                     file != NULL ? "the source has data already"
-                                  : "a server is filled by `vitrine import`");
+                     !has_exports(definition) ? "the definition has no table with a file"
+                     : file != NULL           ? "the source has data already"
+                                              : "a server is filled by `vitrine import`");
         }
         return ERR_NONE;
     }
