@@ -206,9 +206,6 @@ static enum err check_mark(const struct binder *binder, const struct sql_token *
                           "a statement has a semicolon; leave it away, and write a statement more "
                           "for what follows");
     }
-    if (mark == '\0') {
-        return yaml_error(yaml, binder->at, "a statement has a zero byte, \\0; leave it away");
-    }
     if ((is_sqlite && (mark == '?' || mark == '@' || mark == '$')) ||
         (is_sqlite && slice_is(token->text, ":")) ||
         (!is_sqlite && mark == '$' && next >= '0' && next <= '9')) {

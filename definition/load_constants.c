@@ -1,8 +1,6 @@
 /* Values that are written in a definition: defaults, rows of tables, failures. */
 #include "definition/load.h"
 
-#include <float.h>
-
 #include "base/number.h"
 #include "base/timestamp.h"
 #include "definition/wording.h"
@@ -75,15 +73,13 @@ static enum err load_decimal(const struct loader *loader, const struct yaml_node
     return ERR_NONE;
 }
 
-static enum err load_words(const struct loader *loader, const struct yaml_node *node,
-                           const char *what, struct slice *out)
+static enum err load_real(const struct loader *loader, const struct yaml_node *node,
+                          const char *what, double *out)
 {
-    enum err rc = yaml_text(&loader->yaml, node, what, out);
-
-    if (rc == ERR_NONE && memchr(out->ptr, '\0', out->len) != NULL) {
-        return yaml_error(&loader->yaml, node, "%s has a zero byte, \\0; leave it away", what);
+    if (node->kind == YAML_SCALAR && node->is_plain && parse_number(node->text, out)) {
+        return ERR_NONE;
     }
-    return rc;
+    return yaml_error(&loader->yaml, node, "%s must be a number; write for example 0.25", what);
 }
 
 static enum err load_truth(const struct loader *loader, const struct yaml_node *node,
@@ -115,12 +111,12 @@ enum err load_constant(const struct loader *loader, const struct yaml_node *node
         return load_moment(loader, node, what, &out->integer);
     case SCALAR_NUMBER:
         out->type = VALUE_REAL;
-        return yaml_number(yaml, node, what, -DBL_MAX, DBL_MAX, &out->real);
+        return load_real(loader, node, what, &out->real);
     case SCALAR_DECIMAL:
         out->type = VALUE_TEXT;
         return load_decimal(loader, node, what, scalar->scale, &out->text);
     default:
         out->type = VALUE_TEXT;
-        return load_words(loader, node, what, &out->text);
+        return yaml_text(yaml, node, what, &out->text);
     }
 }

@@ -203,7 +203,7 @@ struct sql_token sql_next(struct sql_scan *scan)
     size_t start = scan->at;
 
     if (!skip_blanks(scan)) {
-        token.kind = SQL_OPEN;
+        token.kind = SQL_OPEN; /* the last comment */
     } else if (!is_at_end(scan)) {
         start = scan->at;
         scan_token(scan, &token);
