@@ -10,8 +10,11 @@
 
 #include "source/source.h"
 
+struct writer_operations;
+
 struct source_operations {
     struct source_dialect dialect;
+    const struct writer_operations *writer; /* source/writer_driver.h */
 
     /* PLACE is the URL behind its scheme, never empty. */
     enum err (*open)(const char *place, enum source_mode mode, struct source **out,
@@ -56,6 +59,10 @@ struct source_load {
 
 extern const struct source_operations source_sqlite_operations;
 extern const struct source_operations source_postgres_operations;
+
+/* The operations for URL, and *PLACE: what stands behind its scheme. ERR_USAGE when it is none. */
+MUST_CHECK enum err source_find_operations(const char *url, const struct source_operations **out,
+                                           const char **place, struct errmsg *msg);
 
 /* For load_row: the refusal of a record whose primary key is there already; returns ERR_INPUT. */
 enum err source_key_taken(const struct table *table, const struct value *values,

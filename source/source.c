@@ -35,23 +35,33 @@ static int scheme_len(const char *url)
     return len > 40 ? 40 : (int)len;
 }
 
-enum err source_open(const char *url, enum source_mode mode, struct source **out,
-                     struct errmsg *msg)
+enum err source_find_operations(const char *url, const struct source_operations **out,
+                                const char **place, struct errmsg *msg)
 {
     const struct scheme *scheme = find_scheme(url);
-    const char *place;
 
     if (scheme == NULL) {
         return err_set(msg, ERR_USAGE, "a source is written as %s or %s, not as \"%.*s%s\"",
                        schemes[0].example, schemes[1].example, scheme_len(url), url,
                        strchr(url, ':') == NULL ? "" : ":...");
     }
-    place = url + strlen(scheme->prefix);
-    if (*place == '\0') {
+    if (url[strlen(scheme->prefix)] == '\0') {
         return err_set(msg, ERR_USAGE, "the source \"%s\" names nothing; write %s", url,
                        scheme->example);
     }
-    return scheme->operations->open(place, mode, out, msg);
+    *out = scheme->operations;
+    *place = url + strlen(scheme->prefix);
+    return ERR_NONE;
+}
+
+enum err source_open(const char *url, enum source_mode mode, struct source **out,
+                     struct errmsg *msg)
+{
+    const struct source_operations *operations;
+    const char *place;
+    enum err rc = source_find_operations(url, &operations, &place, msg);
+
+    return rc == ERR_NONE ? operations->open(place, mode, out, msg) : rc;
 }
 
 void source_close(struct source *source)

@@ -107,6 +107,12 @@ MUST_CHECK enum err writer_open(const struct writer_options *options,
                                 const struct definition *definition, struct writer **out,
                                 struct errmsg *msg);
 
+/*
+ * Another definition: what its tables need is made in the source before the next jobs run. Neither
+ * definition has to outlive the call.
+ */
+void writer_define(struct writer *writer, const struct definition *definition);
+
 /* Takes JOB over until its `done`, which may be called before this returns. */
 void writer_submit(struct writer *writer, struct write_job *job);
 
