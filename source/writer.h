@@ -113,7 +113,10 @@ MUST_CHECK enum err writer_open(const struct writer_options *options,
  */
 void writer_define(struct writer *writer, const struct definition *definition);
 
-/* Takes JOB over until its `done`, which may be called before this returns. */
+/*
+ * Takes JOB over until its `done`, which may be called before this returns: by this very thread when the
+ * queue is full.
+ */
 void writer_submit(struct writer *writer, struct write_job *job);
 
 /* What it is about, for metrics. */
