@@ -94,9 +94,17 @@ MUST_CHECK enum err postgres_bind(PGconn *conn, const char *sql, const struct va
 void postgres_append_name(struct buffer *sql, struct slice name);
 /* Drops what is there and creates the table, as yet without its primary key. */
 void postgres_create_sql(struct buffer *sql, const struct table *table);
+/* Creates the table, which is not there, as yet without its primary key. */
+void postgres_table_sql(struct buffer *sql, const struct table *table);
 void postgres_copy_sql(struct buffer *sql, const struct table *table);
 /* The primary key and the indexes, after the load. */
 void postgres_index_sql(struct buffer *sql, const struct table *table);
+/* Whether the server gives the primary key where an INSERT leaves it out: integers. */
+bool postgres_gives_keys(const struct table *table);
+/* Sets what the server gives next beyond the highest key that is there. */
+void postgres_sequence_sql(struct buffer *sql, const struct table *table);
+/* NAME with its quotes as a text constant. */
+void postgres_append_name_text(struct buffer *sql, struct slice name);
 
 /* ---- the operations ---- */
 

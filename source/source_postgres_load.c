@@ -254,6 +254,11 @@ static enum err make_indexes(struct load_postgres *load, struct errmsg *msg)
     if (sql.len > 0) {
         rc = run_buffer(load, &sql, "indexes of", msg);
     }
+    if (rc == ERR_NONE && postgres_gives_keys(load->table)) {
+        buffer_clear(&sql);
+        postgres_sequence_sql(&sql, load->table);
+        rc = run_buffer(load, &sql, "the next key of", msg);
+    }
     buffer_free(&sql);
     return rc;
 }

@@ -80,6 +80,8 @@ MUST_CHECK enum err sqlite_mark_settled(struct source_sqlite *source, struct err
 void sqlite_append_name(struct buffer *sql, struct slice name);
 /* Drops what is there and creates the table. */
 void sqlite_create_sql(struct buffer *sql, const struct table *table);
+/* Creates the table, which is not there. */
+void sqlite_table_sql(struct buffer *sql, const struct table *table);
 /* One parameter a column. */
 void sqlite_insert_sql(struct buffer *sql, const struct table *table);
 void sqlite_index_sql(struct buffer *sql, const struct table *table,

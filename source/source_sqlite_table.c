@@ -44,7 +44,13 @@ void sqlite_create_sql(struct buffer *sql, const struct table *table)
 {
     buffer_append_str(sql, "DROP TABLE IF EXISTS ");
     sqlite_append_name(sql, table->name);
-    buffer_append_str(sql, "; CREATE TABLE ");
+    buffer_append_str(sql, "; ");
+    sqlite_table_sql(sql, table);
+}
+
+void sqlite_table_sql(struct buffer *sql, const struct table *table)
+{
+    buffer_append_str(sql, "CREATE TABLE ");
     sqlite_append_name(sql, table->name);
     buffer_append_str(sql, " (");
     for (unsigned i = 0; i < table->column_count; i++) {
