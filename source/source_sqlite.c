@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "source/writer_driver.h"
 
 enum {
     BUSY_TIMEOUT_MS = 5000,
@@ -34,6 +35,21 @@ enum err sqlite_run(struct source_sqlite *source, const char *sql, struct errmsg
         return sqlite_error(source, sql, msg);
     }
     return ERR_NONE;
+}
+
+enum err sqlite_ask(struct source_sqlite *source, const char *sql, int64_t *out, struct errmsg *msg)
+{
+    sqlite3_stmt *statement = NULL;
+    enum err rc = ERR_NONE;
+
+    if (sqlite3_prepare_v2(source->db, sql, -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW) {
+        *out = sqlite3_column_int64(statement, 0);
+    } else {
+        rc = sqlite_error(source, sql, msg);
+    }
+    sqlite3_finalize(statement);
+    return rc;
 }
 
 /* Called every so many instructions of a statement; what is not 0 interrupts it. */
@@ -310,6 +326,7 @@ const struct source_operations source_sqlite_operations = {
             .nulls_ascending = "", /* nulls are the least of values already */
             .nulls_descending = "",
         },
+    .writer = &writer_sqlite_operations,
     .open = open_sqlite,
     .close = close_sqlite,
     .begin = begin_sqlite,

@@ -33,7 +33,11 @@ enum err sqlite_error(const struct source_sqlite *source, const char *sql, struc
 /* Runs statements that return nothing of interest. */
 MUST_CHECK enum err sqlite_run(struct source_sqlite *source, const char *sql, struct errmsg *msg);
 
-/* The same for what may last; ERR_INTERRUPTED when a signal arrives meanwhile. */
+/* The first integer of the first row, which there has to be. */
+MUST_CHECK enum err sqlite_ask(struct source_sqlite *source, const char *sql, int64_t *out,
+                               struct errmsg *msg);
+
+/* As sqlite_run for what may last; ERR_INTERRUPTED when a signal arrives meanwhile. */
 MUST_CHECK enum err sqlite_run_step(struct source_sqlite *source, const char *sql,
                                     struct source_step *step, struct errmsg *msg);
 

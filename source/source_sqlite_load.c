@@ -230,32 +230,16 @@ enum err sqlite_load_finish(struct source_load *base, struct errmsg *msg)
 
 /* ---- settling ---- */
 
-static enum err read_integer(struct source_sqlite *source, const char *sql, int64_t *out,
-                             struct errmsg *msg)
-{
-    sqlite3_stmt *statement = NULL;
-    enum err rc = ERR_NONE;
-
-    if (sqlite3_prepare_v2(source->db, sql, -1, &statement, NULL) == SQLITE_OK &&
-        sqlite3_step(statement) == SQLITE_ROW) {
-        *out = sqlite3_column_int64(statement, 0);
-    } else {
-        rc = sqlite_error(source, sql, msg);
-    }
-    sqlite3_finalize(statement);
-    return rc;
-}
-
 /* A table loaded anew leaves the pages of the old one behind; mostly they are used again. */
 static enum err pack(struct source_sqlite *source, struct errmsg *msg)
 {
     struct source_step step = source_step_begin("packing", slice_str(source->path));
     int64_t free_pages;
     int64_t pages;
-    enum err rc = read_integer(source, "PRAGMA freelist_count", &free_pages, msg);
+    enum err rc = sqlite_ask(source, "PRAGMA freelist_count", &free_pages, msg);
 
     if (rc == ERR_NONE) {
-        rc = read_integer(source, "PRAGMA page_count", &pages, msg);
+        rc = sqlite_ask(source, "PRAGMA page_count", &pages, msg);
     }
     if (rc != ERR_NONE || free_pages <= pages / FREE_PAGES_MOST) {
         return rc;

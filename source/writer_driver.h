@@ -43,6 +43,8 @@ struct writer_operations {
     void (*free)(struct writer *writer);
 };
 
+extern const struct writer_operations writer_sqlite_operations;
+
 struct writer {
     /* ---- set by the driver's `open` ---- */
     const struct writer_operations *operations;
