@@ -108,8 +108,8 @@ struct statement {
     unsigned return_count;
     bool is_rows; /* `rows:` instead of `returns:`: all rows, for $rows */
     /*
-     * When no row was changed and none returned; status 0: that is fine. With `each` every single item
-     * has to find something; no items are fine.
+     * When no row was changed and none returned; status 0: that is fine. With `each`, one item for which
+     * this holds is enough; without any item there is nothing to miss.
      */
     struct failure missing;
 };

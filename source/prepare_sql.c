@@ -82,7 +82,7 @@ static void add_steps(struct prepare_plan *plan, const struct definition *defini
     for (unsigned i = 0; i < definition->table_count; i++) {
         const struct table *table = &definition->tables[i];
 
-        if (table->file.len == 0) {
+        if (!table_has_file(table)) {
             draft_table(draft, dialect, table);
             add_step(plan, draft);
         } else if (dialect->draft_imported != NULL && dialect->draft_imported(draft, table)) {
