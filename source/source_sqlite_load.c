@@ -54,6 +54,34 @@ static enum err bulk_begin(struct source_sqlite *source, struct errmsg *msg)
                       msg);
 }
 
+/* Whether somebody else has the database open: it stays in WAL mode then, or went back to it. */
+static bool is_shared(struct source_sqlite *source)
+{
+    sqlite3_stmt *statement = NULL;
+    bool is_wal =
+        sqlite3_prepare_v2(source->db, "PRAGMA journal_mode", -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW &&
+        strcmp((const char *)sqlite3_column_text(statement, 0), "wal") == 0;
+
+    sqlite3_finalize(statement);
+    return is_wal;
+}
+
+/*
+ * What a writer was told to be on disk must not be moved by a checkpoint of ours that syncs nothing. Which
+ * mode it is shows once the lock is held; synchronous is set outside of transactions only.
+ */
+static enum err begin_load(struct source_sqlite *source, struct errmsg *msg)
+{
+    enum err rc = sqlite_run(source, "BEGIN IMMEDIATE", msg);
+
+    if (rc != ERR_NONE || source->is_careful || !is_shared(source)) {
+        return rc;
+    }
+    source->is_careful = true;
+    return sqlite_run(source, "ROLLBACK; PRAGMA synchronous = FULL; BEGIN IMMEDIATE", msg);
+}
+
 static void release_temp_folder(struct source_sqlite *source)
 {
     if (source->owns_temp_folder) {
@@ -83,6 +111,7 @@ static enum err leave_bulk(struct source_sqlite *source, struct errmsg *msg)
                              msg);
 
     source->is_bulk = false;
+    source->is_careful = false;
     release_temp_folder(source);
     return rc == ERR_NONE ? sync_database(source, msg) : rc;
 }
@@ -146,7 +175,7 @@ enum err sqlite_load_begin(struct source *base, const struct table *table, struc
     buffer_init(&sql, SQLITE_SQL_MAX);
     rc = bulk_begin(load->source, msg);
     if (rc == ERR_NONE) {
-        rc = sqlite_run(load->source, "BEGIN IMMEDIATE", msg);
+        rc = begin_load(load->source, msg);
     }
     if (rc == ERR_NONE) {
         rc = create_table(load, &sql, msg);
@@ -259,7 +288,10 @@ enum err sqlite_settle(struct source *base, struct errmsg *msg)
     }
     rc = bulk_begin(source, msg);
     if (rc == ERR_NONE) {
-        rc = sqlite_run_step(source, "ANALYZE", &step, msg);
+        rc = begin_load(source, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = sqlite_run_step(source, "COMMIT; ANALYZE", &step, msg);
     }
     if (rc == ERR_NONE) {
         rc = pack(source, msg);
