@@ -210,6 +210,7 @@ static enum err write_manifest(struct building *build, uint64_t number, struct e
                                 .oldest_reader = FORMAT_VERSION,
                                 .definition_name = build->definition->name,
                                 .source_position = buffer_slice(&build->readers.position),
+                                .write_position = build->readers.write_position,
                                 .built_ms = build_time_ms(),
                                 .collections = describe_collections(build),
                                 .collection_count = build->definition->collection_count,

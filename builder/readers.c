@@ -104,7 +104,10 @@ static enum err attempt(struct readers *readers, const struct work *work, struct
     if (rc != ERR_NONE) {
         return rc;
     }
-    rc = advise_import(readers, work->definition, work_run(work, files, results, msg), msg);
+    rc = source_write_position(readers->sources[0], &readers->write_position, msg);
+    if (rc == ERR_NONE) {
+        rc = advise_import(readers, work->definition, work_run(work, files, results, msg), msg);
+    }
     for (unsigned i = readers->count; i > 0; i--) {
         source_end(readers->sources[i - 1]);
     }

@@ -15,7 +15,8 @@ struct readers {
     const char *url;
     struct source **sources; /* NULL where not open */
     unsigned count;
-    struct buffer position; /* of the source, taken before the snapshot */
+    struct buffer position;  /* of the source, taken before the snapshot */
+    uint64_t write_position; /* of the snapshot */
 };
 
 /* Opens the first source and takes the position; the caller passes OUT to readers_close in any case. */

@@ -117,6 +117,9 @@ void manifest_write(const struct manifest *manifest, struct buffer *out)
     buffer_printf(out, ",\n  \"definition_hash\": \"%016" PRIx64 "\"", definition_hash(manifest));
     buffer_append_str(out, ",\n  \"source_position\": ");
     json_write_string(out, manifest->source_position);
+    if (manifest->write_position > 0) {
+        buffer_printf(out, ",\n  \"write_position\": %" PRIu64, manifest->write_position);
+    }
     if (manifest->parent_number > 0) {
         buffer_printf(out,
                       ",\n  \"parent\": %" PRIu64 ",\n  \"parent_content\": \"%016" PRIx64 "\"",
@@ -334,6 +337,14 @@ static bool get_parent(const json_t *root, struct manifest *manifest)
            get_hash(root, "parent_content", &manifest->parent_content);
 }
 
+/* Absent where nobody has written, and in releases of earlier versions. */
+static bool get_write_position(const json_t *root, struct manifest *manifest)
+{
+    return json_object_get(root, "write_position") == NULL ||
+           (get_unsigned(root, "write_position", &manifest->write_position) &&
+            manifest->write_position > 0);
+}
+
 static enum err read_root(const struct parse *parse, const json_t *root)
 {
     struct manifest *manifest = parse->manifest;
@@ -358,7 +369,8 @@ static enum err read_root(const struct parse *parse, const json_t *root)
         !get_text(parse, root, "definition", &manifest->definition_name) ||
         !get_text(parse, root, "source_position", &manifest->source_position) ||
         !get_hash(root, "definition_hash", &manifest->definition_hash) ||
-        !get_hash(root, "content", &manifest->content_hash) || !get_parent(root, manifest)) {
+        !get_hash(root, "content", &manifest->content_hash) || !get_parent(root, manifest) ||
+        !get_write_position(root, manifest)) {
         return damaged(parse, "a member is missing or of the wrong type");
     }
     manifest->built_ms = (int64_t)built;

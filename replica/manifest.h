@@ -59,6 +59,7 @@ struct manifest {
     unsigned oldest_reader; /* the lowest FORMAT_VERSION that can read it */
     struct slice definition_name;
     struct slice source_position;
+    uint64_t write_position; /* writes up to this one are in it; 0: none is known of */
     int64_t built_ms;        /* when, ms since 1970 */
     uint64_t parent_number;  /* the release that was current when it was built; 0: none was */
     uint64_t parent_content; /* content_hash of that release */

@@ -24,6 +24,7 @@ struct source_operations {
     enum err (*begin)(struct source *const *sources, unsigned count, struct errmsg *msg);
     void (*end)(struct source *source);
     enum err (*position)(struct source *source, struct buffer *out, struct errmsg *msg);
+    enum err (*write_position)(struct source *source, uint64_t *out, struct errmsg *msg);
     enum err (*has_table)(struct source *source, struct slice table, bool *out, struct errmsg *msg);
 
     enum err (*query)(struct source *source, const char *sql, const struct value *parameters,

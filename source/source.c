@@ -101,6 +101,11 @@ enum err source_position(struct source *source, struct buffer *out, struct errms
     return source->operations->position(source, out, msg);
 }
 
+enum err source_write_position(struct source *source, uint64_t *out, struct errmsg *msg)
+{
+    return source->operations->write_position(source, out, msg);
+}
+
 enum err source_has_table(struct source *source, struct slice table, bool *out, struct errmsg *msg)
 {
     return source->operations->has_table(source, table, out, msg);

@@ -68,6 +68,12 @@ void source_end(struct source *source);
  */
 MUST_CHECK enum err source_position(struct source *source, struct buffer *out, struct errmsg *msg);
 
+/*
+ * Within a snapshot: which writes (source/writer.h) it holds, all those whose position is not higher. 0
+ * when there is no such thing as a write yet.
+ */
+MUST_CHECK enum err source_write_position(struct source *source, uint64_t *out, struct errmsg *msg);
+
 /* Whether the source has a table of this name. */
 MUST_CHECK enum err source_has_table(struct source *source, struct slice table, bool *out,
                                      struct errmsg *msg);

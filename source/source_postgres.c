@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "base/number.h"
 
 /* ---- opening ---- */
 
@@ -61,6 +62,33 @@ static enum err position_postgres(struct source *base, struct buffer *out, struc
     struct source_postgres *source = (struct source_postgres *)base;
 
     return postgres_ask(source, source->main, position_sql, out, msg);
+}
+
+/*
+ * Transactions below xmin had ended when the snapshot was taken: a write of transaction x is in it when
+ * x + 1, its position, is not beyond xmin. One that is open for long holds the position back.
+ */
+static const char write_position_sql[] =
+    "SELECT pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text";
+
+static enum err write_position(struct source *base, uint64_t *out, struct errmsg *msg)
+{
+    struct source_postgres *source = (struct source_postgres *)base;
+    struct buffer text;
+    int64_t xmin = 0;
+    enum err rc;
+
+    buffer_init(&text, POSTGRES_SQL_MAX);
+    rc = postgres_ask(source, source->main, write_position_sql, &text, msg);
+    if (rc == ERR_NONE && !parse_integer(buffer_slice(&text), &xmin)) {
+        rc = err_set(msg, ERR_SOURCE, "%s: \"%s\" is no number of a transaction", source->label,
+                     buffer_str(&text));
+    }
+    buffer_free(&text);
+    if (rc == ERR_NONE) {
+        *out = (uint64_t)xmin;
+    }
+    return rc;
 }
 
 static void end_postgres(struct source *base)
@@ -158,6 +186,7 @@ const struct source_operations source_postgres_operations = {
     .begin = begin_postgres,
     .end = end_postgres,
     .position = position_postgres,
+    .write_position = write_position,
     .has_table = has_table,
     .query = postgres_query,
     .rows_next = postgres_rows_next,

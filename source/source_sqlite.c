@@ -14,7 +14,9 @@
 #include "source/writer_driver.h"
 
 enum {
-    BUSY_TIMEOUT_MS = 5000,
+    BUSY_TRIES = 5000, /* of about 1 ms */
+    BUSY_LEAST_US = 500,
+    BUSY_SPREAD_US = 1000,
     TICKS_MOST = 20,
     TICK_MS = 1,
     STEPS_BETWEEN_LOOKS = 20000, /* of SQLite's virtual machine, at the stop flag: some 0.5 ms */
@@ -75,6 +77,21 @@ enum err sqlite_run_step(struct source_sqlite *source, const char *sql, struct s
     return result == SQLITE_OK ? ERR_NONE : sqlite_error(source, sql, msg);
 }
 
+/* ---- waiting for a lock ---- */
+
+/*
+ * SQLite's own handler soon looks only every 100 ms: beside a writer that is busy, which leaves the lock
+ * alone for moments, it would never get it.
+ */
+static int on_busy(void *arg, int tries)
+{
+    struct timespec pause = {.tv_nsec = (BUSY_LEAST_US + random() % BUSY_SPREAD_US) * 1000};
+
+    (void)arg;
+    nanosleep(&pause, NULL);
+    return tries < BUSY_TRIES;
+}
+
 /* ---- opening ---- */
 
 static void close_sqlite(struct source *base)
@@ -115,7 +132,7 @@ static enum err open_database(struct source_sqlite *source, struct errmsg *msg)
         return err_set(msg, ERR_SOURCE, "%s: %s", source->path, sqlite3_errmsg(source->db));
     }
     sqlite3_extended_result_codes(source->db, 1);
-    sqlite3_busy_timeout(source->db, BUSY_TIMEOUT_MS);
+    sqlite3_busy_handler(source->db, on_busy, NULL);
     if (source->mode == SOURCE_READ) {
         sqlite3_progress_handler(source->db, STEPS_BETWEEN_LOOKS, stops, &source->base);
         /* Opening alone reads nothing: a file that is no database is better refused here. */
@@ -182,10 +199,20 @@ static enum err look(const struct source_sqlite *source, char *text, int64_t *ch
     return ERR_NONE;
 }
 
+static void add_time(char *text)
+{
+    size_t len = strlen(text);
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    snprintf(text + len, SQLITE_POSITION_MAX - len, "+%" PRId64, nanoseconds(&now));
+}
+
 /*
  * A second commit of the same size within the same tick of the clock that files are stamped with (some
  * ms) would leave the position as it is, and nobody would ever build it. So a file that was changed in
- * this very tick is looked at again in the next one.
+ * this very tick is looked at again in the next one. Where somebody writes all the time there is no quiet
+ * tick: then the time of the look is part of the position, which so is like no other.
  */
 static enum err probe(const struct source_sqlite *source, char *text, struct errmsg *msg)
 {
@@ -198,8 +225,12 @@ static enum err probe(const struct source_sqlite *source, char *text, struct err
 
         clock_gettime(CLOCK_REALTIME_COARSE, &now);
         rc = look(source, text, &changed_ns, msg);
-        if (rc != ERR_NONE || changed_ns < nanoseconds(&now) || i == TICKS_MOST) {
+        if (rc != ERR_NONE || changed_ns < nanoseconds(&now)) {
             return rc;
+        }
+        if (i == TICKS_MOST) {
+            add_time(text);
+            return ERR_NONE;
         }
         nanosleep(&tick, NULL);
     }
@@ -219,6 +250,22 @@ static enum err position_sqlite(struct source *base, struct buffer *out, struct 
     }
     buffer_append_str(out, text);
     return ERR_NONE;
+}
+
+static enum err write_position_sqlite(struct source *base, uint64_t *out, struct errmsg *msg)
+{
+    int64_t count = 0;
+    bool is_there;
+    enum err rc = sqlite_has_table(base, slice_str(WRITER_COUNT_TABLE), &is_there, msg);
+
+    if (rc == ERR_NONE && is_there) {
+        rc = sqlite_ask((struct source_sqlite *)base,
+                        "SELECT coalesce(max(count), 0) FROM " WRITER_COUNT_TABLE, &count, msg);
+    }
+    if (rc == ERR_NONE) {
+        *out = (uint64_t)count;
+    }
+    return rc;
 }
 
 static void end_sqlite(struct source *base)
@@ -268,7 +315,7 @@ static enum err hold_writers(const struct source_sqlite *source, sqlite3 **out, 
     }
     result = sqlite3_open_v2(source->path, out, SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE, NULL);
     if (result == SQLITE_OK) {
-        sqlite3_busy_timeout(*out, BUSY_TIMEOUT_MS);
+        sqlite3_busy_handler(*out, on_busy, NULL);
         result = sqlite3_exec(*out, "BEGIN IMMEDIATE", NULL, NULL, NULL);
     }
     if (result != SQLITE_OK) {
@@ -332,6 +379,7 @@ const struct source_operations source_sqlite_operations = {
     .begin = begin_sqlite,
     .end = end_sqlite,
     .position = position_sqlite,
+    .write_position = write_position_sqlite,
     .has_table = sqlite_has_table,
     .query = sqlite_query,
     .rows_next = sqlite_rows_next,

@@ -12,7 +12,7 @@
 #include "source/source_step.h"
 
 enum {
-    SQLITE_POSITION_MAX = 96,
+    SQLITE_POSITION_MAX = 128,
     SQLITE_SQL_MAX = 1 << 20, /* bytes of a generated statement */
 };
 
@@ -24,6 +24,7 @@ struct source_sqlite {
     bool in_snapshot;
     char snapshot_position[SQLITE_POSITION_MAX]; /* taken just before the snapshot */
     bool is_bulk;          /* journal and synchronous are set for loading; see bulk_begin */
+    bool is_careful;       /* while loading: commits are synced, since others write, too */
     bool owns_temp_folder; /* sqlite3_temp_directory is ours to free */
 };
 

@@ -76,6 +76,7 @@ static void check_manifest(const struct manifest *manifest)
     CHECK(again->format == manifest->format && again->content_hash == manifest->content_hash);
     CHECK(again->definition_hash == manifest->definition_hash);
     CHECK(again->parent_number == manifest->parent_number);
+    CHECK(again->write_position == manifest->write_position);
     CHECK(again->parent_content == manifest->parent_content);
     CHECK(slice_equal(again->definition_name, manifest->definition_name));
     CHECK(slice_equal(again->source_position, manifest->source_position));

@@ -65,6 +65,7 @@ static const struct manifest example = {
     .oldest_reader = FORMAT_VERSION,
     .definition_name = TEXT("library"),
     .source_position = TEXT("0/16B3748 \"x\""),
+    .write_position = 9000000000,
     .built_ms = 1600000000123,
     .collections = collections,
     .collection_count = COLLECTIONS,
@@ -171,6 +172,7 @@ static void what_is_written_is_read(void **state)
     assert_int_equal(manifest->parent_number, 41);
     assert_true(manifest->parent_content == 0x0123456789abcdef);
     assert_true(slice_is(manifest->source_position, "0/16B3748 \"x\""));
+    assert_true(manifest->write_position == 9000000000);
     assert_int_equal(manifest->collection_count, COLLECTIONS);
     for (unsigned i = 0; i < COLLECTIONS; i++) {
         const struct manifest_collection *got = manifest_collection(manifest, collections[i].name);
@@ -213,6 +215,7 @@ static void the_content_hash_is_that_of_the_files_not_of_the_release(void **stat
     other.number = 43;
     other.built_ms = 1;
     other.source_position = slice_str("later");
+    other.write_position = 0;
     other.parent_number = 42;
     other.parent_content = 7;
     assert_true(content_of(&other) == content_of(&example));
@@ -351,6 +354,8 @@ static void a_manifest_that_is_wrong_says_what(void **state)
         {"\"built_ms\"", "\"built\"", "a member is missing or of the wrong type"},
         {"\"library\"", "7", "a member is missing or of the wrong type"},
         {"\"source_position\"", "\"position\"", "a member is missing or of the wrong type"},
+        {"\"write_position\": 9", "\"write_position\": -9",
+         "a member is missing or of the wrong type"},
         {"\"content\": \"", "\"content\": \"0", "a member is missing or of the wrong type"},
         {"\"collections\": [", "\"collections\": {}, \"more\": [",
          "the list of collections is not readable"},
