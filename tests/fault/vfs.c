@@ -35,6 +35,12 @@ static int shim_write(sqlite3_file *file, const void *bytes, int size, sqlite3_i
                            : usual_file(file)->pMethods->xWrite(usual_file(file), bytes, size, at);
 }
 
+static int shim_sync(sqlite3_file *file, int flags)
+{
+    return fails(VFS_SYNC) ? SQLITE_IOERR_FSYNC
+                           : usual_file(file)->pMethods->xSync(usual_file(file), flags);
+}
+
 #define FORWARD(name, method, parameters, arguments)                                               \
     static int shim_##name parameters                                                              \
     {                                                                                              \
@@ -42,7 +48,6 @@ static int shim_write(sqlite3_file *file, const void *bytes, int size, sqlite3_i
     }
 
 FORWARD(truncate, xTruncate, (sqlite3_file * file, sqlite3_int64 size), (usual_file(file), size))
-FORWARD(sync, xSync, (sqlite3_file * file, int flags), (usual_file(file), flags))
 FORWARD(size, xFileSize, (sqlite3_file * file, sqlite3_int64 *size), (usual_file(file), size))
 FORWARD(lock, xLock, (sqlite3_file * file, int level), (usual_file(file), level))
 FORWARD(unlock, xUnlock, (sqlite3_file * file, int level), (usual_file(file), level))

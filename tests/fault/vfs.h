@@ -13,6 +13,7 @@ enum vfs_call {
     VFS_READ,
     VFS_WRITE, /* fails with an input/output error */
     VFS_FULL,  /* a write fails because the disk is full */
+    VFS_SYNC,
 };
 
 /* Makes it the default. FAILS is asked at every call. */
