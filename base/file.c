@@ -388,7 +388,7 @@ int file_lock(int fd, int64_t patience_ms)
 
 bool file_exists(const char *path)
 {
-    return access(path, F_OK) == 0;
+    return access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
 enum err file_size(const char *path, uint64_t *size_bytes, struct errmsg *msg)

@@ -44,6 +44,7 @@ MUST_CHECK enum err link_replace(const char *target, const char *link_path, stru
  */
 int file_lock(int fd, int64_t patience_ms);
 
+/* Also when PATH cannot be looked at: who goes on with it learns why, and nothing is taken for missing. */
 bool file_exists(const char *path);
 
 /* Bytes of a file. */

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -176,22 +177,33 @@ static enum err check_foreign(const struct pulling *pull, const struct manifest 
 
 /* ---- what is done about it ---- */
 
+/* No other release has its place. */
+static enum err check_place(const struct pulling *pull, struct errmsg *msg)
+{
+    struct stat st;
+
+    if (lstat(pull->dir, &st) != 0) {
+        return errno == ENOENT ? ERR_NONE : err_sys(msg, errno, "look for %s", pull->dir);
+    }
+    return err_set(msg, ERR_REFUSED,
+                   "%s is another release than the %s of the source, which has begun anew; pull it "
+                   "into a new root",
+                   pull->dir, pull->name);
+}
+
 /* Has it here, whole. */
 static enum err bring_here(struct pulling *pull, struct errmsg *msg)
 {
     struct manifest *here = manifest_of(pull->dir);
-    enum err rc;
+    enum err rc = ERR_NONE;
 
     if (is_wanted(pull, here)) { /* a kill came between, or somebody went back to another one */
         rc = pull_mend_release(pull, msg);
-    } else if (file_exists(pull->dir)) {
-        rc = err_set(
-            msg, ERR_REFUSED,
-            "%s is another release than the %s of the source, which has begun anew; pull it "
-            "into a new root",
-            pull->dir, pull->name);
     } else {
-        rc = pull_fetch_release(pull, msg);
+        rc = check_place(pull, msg);
+        if (rc == ERR_NONE) {
+            rc = pull_fetch_release(pull, msg);
+        }
     }
     manifest_free(here);
     return rc;

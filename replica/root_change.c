@@ -160,6 +160,10 @@ static enum err relink(const struct change *change, uint64_t number, struct errm
     ssize_t len = readlink(link, former, sizeof former - 1);
     enum err rc = ERR_NONE;
 
+    if (len < 0 && errno != ENOENT) { /* what it was could not be brought back */
+        rc = err_sys(msg, errno, "read the link %s", link);
+        goto out;
+    }
     former[len < 0 ? 0 : len] = '\0';
     if (strcmp(former, target) != 0) {
         rc = link_replace(target, link, msg);
@@ -175,6 +179,7 @@ static enum err relink(const struct change *change, uint64_t number, struct errm
         }
         (void)back;
     }
+out:
     free(link);
     free(target);
     return rc;

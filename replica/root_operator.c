@@ -1,4 +1,7 @@
 /* What an operator asks of a root: activate, roll back, pin, unpin. */
+#include <stdlib.h>
+#include <string.h>
+
 #include "replica/release.h"
 #include "replica/root.h"
 #include "replica/root_inside.h"
@@ -41,16 +44,20 @@ enum err root_activate(const char *root, uint64_t number, struct errmsg *msg)
 
 static enum err check_current(const char *root, uint64_t number, struct errmsg *msg)
 {
-    uint64_t current;
+    char *expected = root_release_dir(root, number);
+    char *dir = NULL;
     char name[24];
+    enum err rc = root_current(root, &dir, msg);
 
-    if (root_current_number(root, &current) && current == number) {
-        return ERR_NONE;
+    if (rc == ERR_NOT_FOUND || (rc == ERR_NONE && strcmp(dir, expected) != 0)) {
+        rc = err_set(msg, ERR_REFUSED,
+                     "release %s is the current one no longer; `vitrine releases --root %s` shows "
+                     "what is",
+                     release_name(name, number), root);
     }
-    return err_set(msg, ERR_REFUSED,
-                   "release %s is the current one no longer; `vitrine releases --root %s` shows "
-                   "what is",
-                   release_name(name, number), root);
+    free(dir);
+    free(expected);
+    return rc;
 }
 
 enum err root_roll_back(const char *root, uint64_t from, uint64_t to, const char *reason,

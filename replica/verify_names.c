@@ -43,6 +43,8 @@ static enum err check_entry(const FTSENT *entry, struct slice path, const struct
     case FTS_ERR:
     case FTS_NS:
         return err_sys(msg, entry->fts_errno, "read %s", entry->fts_path);
+    case FTS_SLNONE: /* only of the release itself, to which a link may lead; why is not told */
+        return err_set(msg, ERR_SYSTEM, "%s: the folder cannot be looked at", entry->fts_path);
     default:
         return err_set(msg, ERR_CORRUPT, "%s: this is not a regular file", entry->fts_path);
     }

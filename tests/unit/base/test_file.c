@@ -241,6 +241,17 @@ static void a_link_that_a_killed_process_left_is_removed(void **state)
     assert_int_equal(unlink("current.1x.new"), 0);
 }
 
+static void only_what_is_certainly_missing_does_not_exist(void **state)
+{
+    (void)state;
+    put("file", "x");
+    assert_int_equal(symlink("loop", "loop"), 0);
+    assert_true(file_exists("file"));
+    assert_false(file_exists("missing"));
+    assert_false(file_exists("file/below"));
+    assert_true(file_exists("loop")); /* ELOOP, as EACCES and EIO: nobody knows */
+}
+
 static void paths_are_joined_with_one_slash(void **state)
 {
     char *a = path_join("root", "releases/%06d", 42);
@@ -272,6 +283,7 @@ int main(void)
         IN_FOLDER(a_link_is_made_and_replaced_in_one_step),
         IN_FOLDER(a_link_does_not_replace_a_folder),
         IN_FOLDER(a_link_that_a_killed_process_left_is_removed),
+        IN_FOLDER(only_what_is_certainly_missing_does_not_exist),
         cmocka_unit_test(paths_are_joined_with_one_slash),
     };
 
