@@ -8,6 +8,7 @@ import sqlite3
 import rsyncd
 import shelf
 import support
+from releases import files_below
 
 MEGABYTE = 1 << 20
 SEED = 7
@@ -68,13 +69,7 @@ class PullCase(support.TestCase):
     def files(self, root, release="current"):
         """{path: content} of a release."""
         top = os.path.join(root, release if release == "current" else "releases/" + release)
-        found = {}
-        for folder, _, names in os.walk(top + "/"):
-            for name in names:
-                path = os.path.join(folder, name)
-                with open(path, "rb") as file:
-                    found[os.path.relpath(path, top)] = file.read()
-        return found
+        return files_below(top)
 
     def inode(self, release, path, root=None):
         """The inode of a file of a release."""

@@ -14,15 +14,19 @@ def write(path, text):
         file.write(text)
 
 
+def files_below(folder):
+    """{path: bytes} of the files below FOLDER."""
+    found = {}
+    for at, _, names in os.walk(folder):
+        for name in names:
+            with open(os.path.join(at, name), "rb") as file:
+                found[os.path.relpath(os.path.join(at, name), folder)] = file.read()
+    return found
+
+
 def release_files(root):
     """{path: bytes} of the current release."""
-    base = os.path.join(root, "current")
-    found = {}
-    for folder, _, names in os.walk(base):
-        for name in names:
-            with open(os.path.join(folder, name), "rb") as file:
-                found[os.path.relpath(os.path.join(folder, name), base)] = file.read()
-    return found
+    return files_below(os.path.join(root, "current"))
 
 
 def manifest(root, release="current"):

@@ -69,6 +69,7 @@ class Shelf:
         self.source = os.path.join(folder, "source.db")
         self.definition = os.path.join(folder, "definition.yaml")
         self.root = os.path.join(folder, "root")
+        self.signing = ()  # options of a build: "--sign", KEY
         with open(self.definition, "w", encoding="utf-8") as file:
             file.write(DEFINITION)
         with sqlite3.connect(self.source) as db:
@@ -102,7 +103,7 @@ class Shelf:
     def build(self):
         """Builds and activates a release."""
         return support.vitrine("build", "--definition", self.definition, "--source",
-                               "sqlite:" + self.source, "--root", self.root)
+                               "sqlite:" + self.source, "--root", self.root, *self.signing)
 
 
 def listening(process):
