@@ -19,7 +19,7 @@ import shelf
 import support
 from releases import current, files_below, names_below
 
-WORKERS = 3  # most of the time is waiting for disk and rsync
+WORKERS = 6  # most of the time is waiting for disk and rsync
 CHANGES_OF_NAMES = {"mkdir", "mkdirat", "rename", "renameat", "renameat2", "link", "linkat",
                     "symlink", "symlinkat", "unlink", "unlinkat", "rmdir"}
 CHANGES = CHANGES_OF_NAMES | {"write", "pwrite64", "ftruncate", "fchmod"}
