@@ -78,8 +78,120 @@ static void check_collection(const struct collection *collection)
     }
 }
 
+static void check_rule(const struct take_rule *rule, const struct value *fallback)
+{
+    require(rule->least <= rule->most, "bounds can be kept");
+    require(rule->type != SCALAR_TEXT || (rule->has_most && rule->most <= ACTION_TEXT_MAX),
+            "a text has a limit");
+    require(fallback->type != VALUE_INTEGER || rule->type != SCALAR_INTEGER ||
+                (fallback->integer >= rule->least && fallback->integer <= rule->most),
+            "a default is within its bounds");
+}
+
+static void check_takes(const struct route *route)
+{
+    const struct action *action = route->action;
+
+    for (unsigned i = 0; i < action->take_count; i++) {
+        const struct take *take = &action->takes[i];
+
+        require(take->place != TAKE_PATH || route->segments[take->segment].is_parameter, "a place");
+        require(take->place != TAKE_BODY || (action->reads_body && route->method != ROUTE_GET),
+                "a body is read");
+        require(take->shape == TAKE_ONE || take->place == TAKE_BODY, "lists are in bodies");
+        require(take->shape == TAKE_ONE ||
+                    (take->most_items > 0 && take->most_items <= ACTION_ITEMS_MAX),
+                "items have a limit");
+        require(!take->is_session || take->place == TAKE_COOKIE, "a session is in a cookie");
+        check_rule(&take->rule, &take->fallback);
+    }
+}
+
+static void check_binding(const struct action *action, unsigned statement,
+                          const struct binding *binding)
+{
+    const struct statement *from = &action->statements[binding->statement];
+
+    switch (binding->kind) {
+    case BINDING_TAKE:
+        require(action->takes[binding->take].shape == TAKE_ONE, "a single value is bound");
+        break;
+    case BINDING_ITEM:
+    case BINDING_ITEM_NAME:
+        require(action->statements[statement].each == (int)binding->take, "an item of `each`");
+        require(binding->kind == BINDING_ITEM || action->takes[binding->take].shape == TAKE_MAP,
+                "only maps have names");
+        break;
+    case BINDING_RETURNED:
+        require(binding->statement < statement, "what comes back is bound later");
+        require(binding->column < from->return_count && !from->is_rows, "a column");
+        break;
+    default:
+        break;
+    }
+}
+
+static void check_statement(const struct action *action, unsigned index)
+{
+    const struct statement *statement = &action->statements[index];
+
+    require(statement->each < (int)action->take_count, "a take");
+    require(statement->each < 0 || statement->return_count == 0, "of items nothing comes back");
+    for (unsigned dialect = 0; dialect < SQL_DIALECTS; dialect++) {
+        struct slice sql = statement->sql[dialect];
+
+        require(sql.len > 0 && sql.ptr[sql.len] == '\0', "SQL is terminated");
+        require(statement->binding_count[dialect] <= ACTION_BINDINGS_MAX, "parameters fit");
+        for (unsigned i = 0; i < statement->binding_count[dialect]; i++) {
+            check_binding(action, index, &statement->bindings[dialect][i]);
+        }
+    }
+}
+
+static void check_reply(const struct action *action)
+{
+    for (unsigned i = 0; i < action->answer.count; i++) {
+        const struct template_part *part = &action->answer.parts[i];
+
+        require(part->kind != TEMPLATE_TAKE || part->field < action->take_count, "a take");
+        require(part->kind != TEMPLATE_RETURNED ||
+                    (part->statement < action->statement_count &&
+                     part->field < action->statements[part->statement].return_count),
+                "a column");
+        require(part->kind != TEMPLATE_ROWS || action->rows >= 0, "rows of a statement");
+    }
+    require(action->is_json == (action->answer.count > 0), "JSON has a template");
+    require(action->invalid.status >= 400, "a failure is declared");
+}
+
+static void check_action(const struct route *route)
+{
+    const struct action *action = route->action;
+
+    require(action->statement_count > 0, "something is run");
+    require(action->rows < (int)action->statement_count, "rows of a statement");
+    check_takes(route);
+    for (unsigned i = 0; i < action->statement_count; i++) {
+        check_statement(action, i);
+    }
+    check_reply(action);
+}
+
+static void check_table(const struct table *table)
+{
+    require(table_has_file(table) ? table->row_count == 0 : table->sample == NULL, "one origin");
+    for (unsigned i = 0; i < table->row_count * table->column_count; i++) {
+        require(table->rows[i].type != VALUE_TEXT || table->rows[i].text.ptr != NULL, "a cell");
+    }
+}
+
 static void check_route(const struct definition *definition, const struct route *route)
 {
+    if (route->action != NULL) {
+        check_action(route);
+        return;
+    }
+    require(route->method == ROUTE_GET, "only actions answer other methods");
     require(route->collection == &definition->collections[route->collection_index], "its place");
     require(route->listing < (int)route->collection->listing_count, "its listing");
     require(route->listing >= 0 || route->key.is_present, "a key, or a listing");
@@ -133,7 +245,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require(line > 0 && column > 0, "a place counts from 1");
         return 0;
     }
-    require(definition->collection_count > 0, "there is a collection");
+    for (unsigned i = 0; i < definition->table_count; i++) {
+        check_table(&definition->tables[i]);
+    }
     for (unsigned i = 0; i < definition->collection_count; i++) {
         check_collection(&definition->collections[i]);
     }

@@ -391,7 +391,7 @@ static void the_example_of_the_reference_loads(void **state)
                          &msg) != ERR_NONE) {
         fail_msg("%s", msg.text);
     }
-    assert_int_equal(definition->route_count, 4);
+    assert_int_equal(definition->route_count, 5);
     definition_free(definition);
     buffer_free(&text);
 }
