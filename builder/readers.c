@@ -75,7 +75,7 @@ static enum err advise_import(const struct readers *readers, const struct defini
 
         if (source_has_table(readers->sources[0], table, &is_there, &ignored) == ERR_NONE &&
             !is_there) {
-            return err_wrap(msg, rc, "the source has no table %.*s; `vitrine %s` it",
+            return err_wrap(msg, rc, "the source has no table %.*s; `vitrine %s it",
                             SLICE_ARG(table), has_file ? "import` loads" : "serve --source` makes");
         }
     }
