@@ -61,6 +61,11 @@ class Actions(support.TestCase):
         """Runs a command that takes a definition."""
         return support.vitrine(command, "--definition", self.definition, *arguments, **options)
 
+    def load(self, *arguments, **options):
+        """Imports into the database."""
+        return self.vitrine("import", "--source", "sqlite:" + self.database, "--rejects",
+                            self.path("rejects.csv"), *arguments, **options)
+
     def build(self):
         """Builds a release."""
         return self.vitrine("build", "--source", "sqlite:" + self.database, "--root", self.root)
@@ -87,8 +92,7 @@ class Actions(support.TestCase):
 
     def test_nothing_is_imported_into_a_definition_without_files(self):
         self.define(COUNTER)
-        done = self.vitrine("import", "--source", "sqlite:" + self.database, self.path(),
-                            check=False)
+        done = self.load(self.path(), check=False)
         self.assertEqual(done.returncode, 2)
         self.assertIn("there is no table to load; those of the definition that have a `file` are",
                       done.stderr)
@@ -102,7 +106,7 @@ class Actions(support.TestCase):
             database.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, book_id INTEGER)")
             database.execute("INSERT INTO orders VALUES (1, 3)")
         for _ in range(2):
-            self.vitrine("import", "--source", "sqlite:" + self.database, exports)
+            self.load(exports)
         with sqlite3.connect(self.database) as database:
             self.assertEqual(database.execute("SELECT * FROM orders").fetchall(), [(1, 3)])
             self.assertEqual(database.execute("SELECT count(*) FROM books").fetchone(), (5,))
@@ -110,8 +114,7 @@ class Actions(support.TestCase):
 
     def test_a_table_without_a_file_is_not_imported_by_name(self):
         self.define(SHOP)
-        done = self.vitrine("import", "--source", "sqlite:" + self.database, "--only", "orders",
-                            self.path(), check=False)
+        done = self.load("--only", "orders", self.path(), check=False)
         self.assertEqual(done.returncode, 2)
         self.assertIn('--only names "orders", which no file is loaded into; name some of books',
                       done.stderr)
@@ -121,7 +124,7 @@ class Actions(support.TestCase):
                                  "  orders: {key: id, rows: SELECT * FROM orders,"
                                  " fields: {book_id: integer}}\n"))
         self.vitrine("generate", "--scale", "5", self.path("exports"))
-        self.vitrine("import", "--source", "sqlite:" + self.database, self.path("exports"))
+        self.load(self.path("exports"))
         done = self.vitrine("build", "--source", "sqlite:" + self.database, "--root", self.root,
                             check=False)
         self.assertEqual(done.returncode, 1)
