@@ -350,7 +350,7 @@ class Driver(support.TestCase):
     """The driver below the program, where the build has its test."""
 
     def test_its_own_tests_pass_against_a_server(self):
-        for name in ("test_postgres_server", "test_source_record"):
+        for name in ("test_postgres_server", "test_prepare_postgres", "test_source_record"):
             test = os.path.join(os.path.dirname(support.binary()), "tests", "source_" + name)
             if not os.path.exists(test):
                 self.skipTest("the tests in C are not built")
