@@ -35,6 +35,17 @@ static void disconnect(struct writer_sqlite *writer)
     writer_set_connected(&writer->base, false);
 }
 
+/* What is written to a file that was moved or removed since it was opened, nobody will find again. */
+static bool has_moved(const struct writer_sqlite *writer)
+{
+    int moved = 0;
+
+    return writer->source != NULL &&
+           sqlite3_file_control(writer->source->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) ==
+               SQLITE_OK &&
+           moved != 0;
+}
+
 static int is_late(void *arg)
 {
     const struct writer_sqlite *writer = arg;
@@ -202,6 +213,10 @@ static void run_sqlite(struct writer *base)
     for (;;) {
         wait_for_work(writer);
         look_for_plan(writer);
+        if (has_moved(writer)) {
+            log_warn("source_moved", "path=\"%s\"", writer->source->path);
+            disconnect(writer);
+        }
         if (!writer->is_prepared && writer->retry_ms <= monotonic_ms()) {
             get_ready(writer);
         }

@@ -421,6 +421,7 @@ static void jobs_that_wait_share_a_transaction_and_a_key(void **state)
         job_init(&tests[i], &add);
         tests[i].takes[0] = text_value("x");
         tests[i].job.key = slice_str("the same");
+        tests[i].job.now_ms = timestamp_now_ms(); /* keys of long ago expire with their batch */
         writer_submit(writer, &tests[i].job);
     }
     writer_look(writer, &after);
@@ -540,6 +541,26 @@ static void a_source_that_is_away_is_told_at_once_and_comes_back(void **state)
     writer_close(writer);
 }
 
+static void a_file_that_was_moved_away_is_left_behind(void **state)
+{
+    struct fixture *fixture = *state;
+    struct writer *writer = open_writer(fixture, 0);
+    struct made_action add;
+    struct test_job test;
+    char moved[120];
+
+    make_action(&add, add_sql, 1);
+    assert_int_equal(run_action(writer, &add, "x", "", &test), WRITE_DONE);
+    job_free(&test);
+    snprintf(moved, sizeof moved, "%s.old", fixture->path);
+    assert_int_equal(rename(fixture->path, moved), 0);
+    assert_int_equal(run_action(writer, &add, "y", "", &test), WRITE_DONE);
+    assert_int_equal(test.job.position, 1);
+    job_free(&test);
+    assert_int_equal(ask(fixture, "SELECT count(*) FROM shelves WHERE name = 'y'"), 1);
+    writer_close(writer);
+}
+
 static void closing_answers_what_waits(void **state)
 {
     enum { COUNT = 1000 };
@@ -615,6 +636,7 @@ int main(void)
         TEST(a_lock_is_waited_for_until_the_deadline_while_reads_go_on),
         TEST(a_slow_statement_is_given_up_without_the_others),
         TEST(a_source_that_is_away_is_told_at_once_and_comes_back),
+        TEST(a_file_that_was_moved_away_is_left_behind),
         TEST(closing_answers_what_waits),
         TEST(another_definition_is_prepared_before_the_next_jobs),
         TEST(a_url_that_is_none_is_refused),
