@@ -335,7 +335,9 @@ static void an_unknown_table_is_answered_with_the_known_ones(void **state)
     fixture->options.only = "";
     assert_int_equal(import_plan(&library, &fixture->options, &fixture->plan, &fixture->msg),
                      ERR_USAGE);
-    assert_string_equal(fixture->msg.text, "there is no table to load");
+    assert_string_equal(
+        fixture->msg.text,
+        "there is no table to load; those of the definition that have a `file` are");
 }
 
 static void the_rejects_file_may_not_be_an_export(void **state)
