@@ -174,12 +174,24 @@ static void answer_options(struct answerer *answerer, const struct request *requ
     head_alone(&answerer->heads, &head, out);
 }
 
+/* The routes that answer METHOD; ROUTE_METHODS: none do. */
+static enum route_method route_method(enum request_method method)
+{
+    static const enum route_method methods[] = {
+        [METHOD_GET] = ROUTE_GET,         [METHOD_HEAD] = ROUTE_GET,
+        [METHOD_OPTIONS] = ROUTE_METHODS, [METHOD_POST] = ROUTE_POST,
+        [METHOD_PUT] = ROUTE_PUT,         [METHOD_PATCH] = ROUTE_PATCH,
+        [METHOD_DELETE] = ROUTE_DELETE,   [METHOD_OTHER] = ROUTE_METHODS,
+    };
+
+    return methods[method];
+}
+
 void answer_request(struct answerer *answerer, const struct request *request, struct buffer *out)
 {
     struct url url = url_split(request->target);
     struct route_match match;
-    bool reads = request->method == METHOD_GET || request->method == METHOD_HEAD;
-    bool found = route_find(answerer->plan->routes, url.path, reads ? ROUTE_GET : ROUTE_METHODS,
+    bool found = route_find(answerer->plan->routes, url.path, route_method(request->method),
                             &answerer->arena, &match);
 
     if (request->method == METHOD_OPTIONS && (found || slice_is(url.path, "*"))) {

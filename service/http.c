@@ -5,8 +5,11 @@
 /* What a callback returns to stop the parser; http->status says why. */
 enum { REFUSE = -1 };
 
-static const char expect_name[] = "expect";
-enum { EXPECT_LEN = sizeof expect_name - 1, EXPECT_NO_MATCH = 255 };
+/*
+ * What may be kept of one request. Twice the head: values that are joined move; who has them move
+ * more often than that is refused.
+ */
+enum { KEPT_MAX = HTTP_TARGET_MAX + 2 * HTTP_HEAD_MAX + HTTP_BODY_MAX };
 
 static int refuse(struct http *http, unsigned status)
 {
@@ -14,16 +17,83 @@ static int refuse(struct http *http, unsigned status)
     return REFUSE;
 }
 
+/* ---- parts of a request ---- */
+
+static struct slice part_slice(const struct http *http, struct http_part part)
+{
+    return slice_of((http->is_kept ? http->kept.ptr : http->fed) + part.offset, part.len);
+}
+
+/* Moves PART to `kept`, or to its end, where it can grow. */
+static void keep_part(struct http *http, struct http_part *part)
+{
+    char *room = buffer_reserve(&http->kept, part->len);
+
+    if (room != NULL && part->len > 0) {
+        memcpy(room, part_slice(http, *part).ptr, part->len);
+        http->kept.len += part->len;
+    }
+    part->offset = (uint32_t)(http->kept.len - part->len);
+}
+
+/* The bytes being fed are about to be somebody else's, or a part is to grow by others than the next. */
+static void keep(struct http *http)
+{
+    if (http->is_kept) {
+        return;
+    }
+    keep_part(http, &http->target);
+    for (unsigned i = 0; i < REQUEST_HEADERS; i++) {
+        if ((http->present >> i & 1) != 0) {
+            keep_part(http, &http->headers[i]);
+        }
+    }
+    keep_part(http, &http->again);
+    keep_part(http, &http->name);
+    keep_part(http, &http->body);
+    buffer_reserve(&http->kept, 1); /* so that empty parts are somewhere, too */
+    http->is_kept = true;
+}
+
+/* Adds bytes to PART; STATUS is the answer when that is too much. */
+static int grow(struct http *http, struct http_part *part, const char *at, size_t len,
+                unsigned status)
+{
+    if (!http->is_kept) {
+        if (part->len == 0) {
+            part->offset = (uint32_t)(at - http->fed);
+        }
+        if (http->fed + part->offset + part->len == at) {
+            part->len += (uint32_t)len;
+            return 0;
+        }
+        keep(http);
+    }
+    if (part->len == 0) {
+        part->offset = (uint32_t)http->kept.len;
+    } else if (part->offset + part->len != http->kept.len) {
+        keep_part(http, part);
+    }
+    buffer_append(&http->kept, at, len);
+    part->len += (uint32_t)len;
+    return http->kept.overflowed ? refuse(http, status) : 0;
+}
+
+/* ---- what the parser finds ---- */
+
 static int on_message_begin(llhttp_t *parser)
 {
+    static const struct http_part none = {.offset = 0};
     struct http *http = parser->data;
 
     http->stage = STAGE_HEAD;
-    http->target = slice_of(NULL, 0);
+    http->present = 0;
+    http->target = none;
+    http->name = none;
+    http->body = none;
+    http->again = none;
     http->head_size = 0;
     http->body_size = 0;
-    http->expect_matched = 0;
-    http->expects_continue = false;
     return 0;
 }
 
@@ -34,16 +104,7 @@ static int on_url(llhttp_t *parser, const char *at, size_t len)
     if (http->target.len + len > HTTP_TARGET_MAX) {
         return refuse(http, 414);
     }
-    if (http->kept.len > 0) {
-        buffer_append(&http->kept, at, len);
-        http->target = buffer_slice(&http->kept);
-    } else if (http->target.len > 0) {
-        assert(http->target.ptr + http->target.len == at);
-        http->target.len += len;
-    } else {
-        http->target = slice_of(at, len);
-    }
-    return 0;
+    return grow(http, &http->target, at, len, 414);
 }
 
 static int count_head(struct http *http, size_t len)
@@ -52,37 +113,97 @@ static int count_head(struct http *http, size_t len)
     return http->head_size > HTTP_HEAD_MAX ? refuse(http, 431) : 0;
 }
 
-/* Names arrive in pieces too, so the match goes on where it stopped. */
 static int on_header_field(llhttp_t *parser, const char *at, size_t len)
 {
     struct http *http = parser->data;
+    int result = count_head(http, len);
 
-    for (size_t i = 0; i < len && http->expect_matched <= EXPECT_LEN; i++) {
-        bool same = http->expect_matched < EXPECT_LEN &&
-                    (at[i] | 0x20) == expect_name[http->expect_matched];
+    return result == 0 ? grow(http, &http->name, at, len, 431) : result;
+}
 
-        http->expect_matched = same ? http->expect_matched + 1 : EXPECT_NO_MATCH;
+/* Where the value of a header goes that is read here; one in a trailer is not. */
+static void begin_value(struct http *http, enum request_header header)
+{
+    struct http_part *part = &http->headers[header];
+
+    http->value = part;
+    if ((http->present >> header & 1) == 0) {
+        http->present |= (uint16_t)(1U << header);
+        *part = (struct http_part){.offset = 0};
+        return;
     }
-    return count_head(http, len);
+    http->join = header_join(header);
+    if (http->join == NULL) {
+        http->again = (struct http_part){.offset = 0};
+        http->value = &http->again;
+    } else if (part->len == 0) {
+        http->join = NULL;
+    }
+}
+
+static int on_header_field_complete(llhttp_t *parser)
+{
+    struct http *http = parser->data;
+
+    http->header =
+        http->stage == STAGE_HEAD ? (int8_t)header_find(part_slice(http, http->name)) : -1;
+    if (http->is_kept) {
+        http->kept.len -= http->name.len;
+    }
+    http->name.len = 0;
+    if (http->header >= 0) {
+        begin_value(http, (enum request_header)http->header);
+    }
+    return 0;
 }
 
 static int on_header_value(llhttp_t *parser, const char *at, size_t len)
 {
     struct http *http = parser->data;
+    int result = count_head(http, len);
 
-    (void)at;
-    if (http->expect_matched == EXPECT_LEN) {
-        http->expects_continue = true;
+    if (http->header < 0 || result != 0 || len == 0) {
+        return result;
     }
-    return count_head(http, len);
+    if (http->join != NULL) {
+        result = grow(http, http->value, http->join, strlen(http->join), 431);
+        http->join = NULL;
+    }
+    return result == 0 ? grow(http, http->value, at, len, 431) : result;
+}
+
+/* The blanks behind a value are not part of it. */
+static void trim(const struct http *http, struct http_part *part)
+{
+    struct slice text = part_slice(http, *part);
+
+    while (text.len > 0 && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t')) {
+        text.len--;
+    }
+    part->len = (uint32_t)text.len;
 }
 
 static int on_header_value_complete(llhttp_t *parser)
 {
     struct http *http = parser->data;
 
-    http->expect_matched = 0;
+    if (http->header >= 0) {
+        trim(http, http->value);
+        if (http->value == &http->again &&
+            !slice_equal(part_slice(http, http->again),
+                         part_slice(http, http->headers[http->header]))) {
+            return refuse(http, 400);
+        }
+        http->join = NULL;
+        http->header = -1;
+    }
     return count_head(http, 4); /* ": " and the end of the line */
+}
+
+static bool keeps_body(unsigned method)
+{
+    return method == HTTP_POST || method == HTTP_PUT || method == HTTP_PATCH ||
+           method == HTTP_DELETE;
 }
 
 static int on_headers_complete(llhttp_t *parser)
@@ -96,9 +217,10 @@ static int on_headers_complete(llhttp_t *parser)
         return refuse(http, 413);
     }
     parser->upgrade = 0; /* no other protocol is spoken; what follows is HTTP */
-    if (http->expects_continue && parser->http_minor >= 1) {
+    if ((http->present >> HEADER_EXPECT & 1) != 0 && parser->http_minor >= 1) {
         http->handler->on_continue(http->context);
     }
+    http->keeps_body = keeps_body(parser->method);
     http->stage = STAGE_BODY;
     return 0;
 }
@@ -107,12 +229,11 @@ static int on_body(llhttp_t *parser, const char *at, size_t len)
 {
     struct http *http = parser->data;
 
-    (void)at;
     if (HTTP_BODY_MAX - http->body_size < len) {
         return refuse(http, 413);
     }
     http->body_size += (uint32_t)len;
-    return 0;
+    return http->keeps_body ? grow(http, &http->body, at, len, 413) : 0;
 }
 
 static enum request_method request_method(unsigned method)
@@ -124,8 +245,25 @@ static enum request_method request_method(unsigned method)
         return METHOD_HEAD;
     case HTTP_OPTIONS:
         return METHOD_OPTIONS;
+    case HTTP_POST:
+        return METHOD_POST;
+    case HTTP_PUT:
+        return METHOD_PUT;
+    case HTTP_PATCH:
+        return METHOD_PATCH;
+    case HTTP_DELETE:
+        return METHOD_DELETE;
     default:
         return METHOD_OTHER;
+    }
+}
+
+static void read_headers(const struct http *http, struct request *request)
+{
+    for (unsigned i = 0; i < REQUEST_HEADERS; i++) {
+        if ((http->present >> i & 1) != 0) {
+            request->headers[i] = part_slice(http, http->headers[i]);
+        }
     }
 }
 
@@ -134,16 +272,21 @@ static int on_message_complete(llhttp_t *parser)
     struct http *http = parser->data;
     struct request request = {
         .method = request_method(parser->method),
-        .target = http->target,
+        .target = part_slice(http, http->target),
+        .body = part_slice(http, http->body),
         .keep_alive = llhttp_should_keep_alive(parser) != 0,
         .is_http_1_0 = parser->http_minor == 0,
     };
-    bool goes_on = http->handler->on_request(http->context, &request);
+    bool goes_on;
 
+    if (http->present != 0) {
+        read_headers(http, &request);
+    }
+    goes_on = http->handler->on_request(http->context, &request);
     http->stage = STAGE_IDLE;
-    http->target = slice_of(NULL, 0);
-    if (http->kept.capacity > 0) {
+    if (http->is_kept) {
         buffer_free(&http->kept);
+        http->is_kept = false;
     }
     http->is_last = !request.keep_alive;
     http->is_paused = http->is_last || !goes_on;
@@ -154,6 +297,7 @@ static const llhttp_settings_t settings = {
     .on_message_begin = on_message_begin,
     .on_url = on_url,
     .on_header_field = on_header_field,
+    .on_header_field_complete = on_header_field_complete,
     .on_header_value = on_header_value,
     .on_header_value_complete = on_header_value_complete,
     .on_headers_complete = on_headers_complete,
@@ -163,10 +307,10 @@ static const llhttp_settings_t settings = {
 
 void http_init(struct http *http, const struct http_handler *handler, void *context)
 {
-    *http = (struct http){.handler = handler, .context = context};
+    *http = (struct http){.handler = handler, .context = context, .header = -1};
     llhttp_init(&http->parser, HTTP_REQUEST, &settings);
     http->parser.data = http;
-    buffer_init(&http->kept, HTTP_TARGET_MAX);
+    buffer_init(&http->kept, KEPT_MAX);
 }
 
 void http_free(struct http *http)
@@ -174,20 +318,12 @@ void http_free(struct http *http)
     buffer_free(&http->kept);
 }
 
-/* BYTES are about to be somebody else's: what is needed of them moves to `kept`. */
-static void keep_target(struct http *http)
-{
-    if (http->stage != STAGE_IDLE && http->kept.len == 0) {
-        buffer_append_slice(&http->kept, http->target);
-        http->target = buffer_slice(&http->kept);
-    }
-}
-
 enum feed_result http_feed(struct http *http, struct slice bytes, size_t *taken)
 {
     llhttp_errno_t error;
 
-    assert(!http->is_last && http->status == 0);
+    assert(!http->is_last && http->status == 0 && bytes.len <= INT32_MAX);
+    http->fed = bytes.ptr;
     if (http->is_paused) {
         llhttp_resume(&http->parser);
         http->is_paused = false;
@@ -195,7 +331,9 @@ enum feed_result http_feed(struct http *http, struct slice bytes, size_t *taken)
     error = llhttp_execute(&http->parser, bytes.ptr, bytes.len);
     *taken = bytes.len;
     if (error == HPE_OK) {
-        keep_target(http);
+        if (http->stage != STAGE_IDLE) {
+            keep(http);
+        }
         return FEED_TAKEN;
     }
     if (error == HPE_PAUSED) {

@@ -2,8 +2,9 @@
  * HTTP/1.0 and 1.1 requests out of a stream of bytes (llhttp underneath).
  *
  * Good for: one connection; requests come out one after another, whatever pieces they arrived in.
- * Under the hood: nothing is copied while a request arrives in one piece; of an incomplete request
- * only its target is kept. Bodies are counted and dropped.
+ * Under the hood: nothing is copied while a request arrives in one piece. Of one that does not, the
+ * target, the headers that are read here (headers.h) and the body are kept until it is complete.
+ * Bodies of methods that have no use for one are counted and dropped.
  * Thread-safety: none; a parser belongs to its connection. http_free ends it.
  */
 #ifndef VITRINE_SERVICE_HTTP_H
@@ -17,6 +18,7 @@
 
 #include "base/buffer.h"
 #include "base/slice.h"
+#include "service/headers.h"
 
 /* Limits of a request; beyond them it is refused and the connection ends. */
 enum {
@@ -25,12 +27,24 @@ enum {
     HTTP_BODY_MAX = 1 << 20,   /* bytes of the body: 413 */
 };
 
-enum request_method { METHOD_GET, METHOD_HEAD, METHOD_OPTIONS, METHOD_OTHER };
+enum request_method {
+    METHOD_GET,
+    METHOD_HEAD,
+    METHOD_OPTIONS,
+    METHOD_POST,
+    METHOD_PUT,
+    METHOD_PATCH,
+    METHOD_DELETE,
+    METHOD_OTHER,
+};
 
+/* The slices live until the handler returns. */
 struct request {
     enum request_method method;
-    struct slice target; /* lives until the handler returns */
-    bool keep_alive;     /* the connection stays open after the answer */
+    struct slice target;
+    struct slice body;                     /* of POST, PUT, PATCH and DELETE */
+    struct slice headers[REQUEST_HEADERS]; /* without blanks around; ptr is NULL for one not sent */
+    bool keep_alive;                       /* the connection stays open after the answer */
     bool is_http_1_0;
 };
 
@@ -47,19 +61,34 @@ enum http_stage {
     STAGE_BODY, /* the body is arriving */
 };
 
+/* Bytes of a request: of the bytes being fed, or of `kept`. */
+struct http_part {
+    uint32_t offset;
+    uint32_t len;
+};
+
 struct http {
     llhttp_t parser;
     const struct http_handler *handler;
     void *context;
     enum http_stage stage;
-    struct slice target;
-    struct buffer kept; /* the target, when its request is spread over several feeds */
+    const char *fed;    /* the bytes being fed */
+    struct buffer kept; /* is_kept: what was there of the request, since it came in pieces */
+    bool is_kept;
+    bool is_paused;
+    bool is_last; /* a request without keep-alive was handled */
+    bool keeps_body;
+    uint16_t present;        /* the headers that came, 1 << enum request_header */
+    int8_t header;           /* whose value is arriving, or -1 */
+    struct http_part *value; /* where it goes */
+    const char *join;        /* what goes before it, or NULL */
+    struct http_part target;
+    struct http_part name; /* of the header that is arriving */
+    struct http_part body;
+    struct http_part again; /* a second value of a header that may have one */
+    struct http_part headers[REQUEST_HEADERS];
     uint32_t head_size;
     uint32_t body_size;
-    uint8_t expect_matched; /* bytes of "expect" that the current header name matched */
-    bool expects_continue;
-    bool is_paused;
-    bool is_last;    /* a request without keep-alive was handled */
     unsigned status; /* why the request is refused, or 0 */
 };
 

@@ -20,14 +20,30 @@ struct seen {
     unsigned requests;
 };
 
+static const char *const header_names[] = {
+    [HEADER_CONTENT_TYPE] = "type",   [HEADER_COOKIE] = "cookie",       [HEADER_EXPECT] = "expect",
+    [HEADER_IDEMPOTENCY_KEY] = "key", [HEADER_X_FORWARDED_FOR] = "for",
+};
+
 static bool on_request(void *context, struct request *request)
 {
-    static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "OTHER"};
+    static const char *const methods[] = {"GET", "HEAD",  "OPTIONS", "POST",
+                                          "PUT", "PATCH", "DELETE",  "OTHER"};
     struct seen *seen = context;
 
-    buffer_printf(&seen->lines, "%s %.*s%s%s\n", methods[request->method],
-                  SLICE_ARG(request->target), request->keep_alive ? "" : " close",
-                  request->is_http_1_0 ? " 1.0" : "");
+    buffer_printf(&seen->lines, "%s %.*s%s%s", methods[request->method], SLICE_ARG(request->target),
+                  request->keep_alive ? "" : " close", request->is_http_1_0 ? " 1.0" : "");
+    for (unsigned i = 0; i < REQUEST_HEADERS; i++) {
+        if (request->headers[i].ptr != NULL) {
+            buffer_printf(&seen->lines, " %s=[%.*s]", header_names[i],
+                          SLICE_ARG(request->headers[i]));
+        }
+    }
+    if (request->body.len > 0) {
+        buffer_append_byte(&seen->lines, ' ');
+        buffer_append_slice(&seen->lines, request->body);
+    }
+    buffer_append_byte(&seen->lines, '\n');
     seen->requests++;
     return seen->pause_every == 0 || seen->requests % seen->pause_every != 0;
 }
@@ -84,8 +100,8 @@ static const char mixed[] = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
                             "GET /f HTTP/1.1\r\nConnection: close\r\n\r\n";
 static const char mixed_lines[] = "GET /a\n"
                                   "HEAD /b?c=1\n"
-                                  "OTHER /c\n"
-                                  "OTHER /d\n"
+                                  "POST /c hello\n"
+                                  "PUT /d abc0123456789abcdef\n"
                                   "OPTIONS *\n"
                                   "GET /e 1.0\n"
                                   "GET /f close\n";
@@ -114,6 +130,76 @@ static void a_paused_feed_goes_on_where_it_stopped(void **state)
             seen.pause_every = every;
             assert_int_equal(feed(&seen, slice_str(mixed), size), FEED_LAST);
             assert_string_equal(buffer_str(&seen.lines), mixed_lines);
+            seen_free(&seen);
+        }
+    }
+}
+
+/* Requests, and what the handler sees of them: a line each. */
+static const struct {
+    const char *bytes;
+    const char *lines;
+} whole[] = {
+    {"POST /a HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+     "POST /a type=[application/json] {}\n"},
+    {"PATCH /a HTTP/1.1\r\nContent-Length: 0\r\n\r\nDELETE /b HTTP/1.1\r\n\r\n",
+     "PATCH /a\nDELETE /b\n"},
+    {"GET /a HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc"
+     "PURGE /b HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc"
+     "OPTIONS /c HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc",
+     "GET /a\nOTHER /b\nOPTIONS /c\n"},
+    {"GET /a HTTP/1.1\r\nCookie: a=1; b=2 \t \r\n\r\n", "GET /a cookie=[a=1; b=2]\n"},
+    {"GET /a HTTP/1.1\r\nCOOKIE:a=1\r\nHost: x\r\ncookie:\t b=2\r\n\r\n",
+     "GET /a cookie=[a=1; b=2]\n"},
+    {"GET /a HTTP/1.1\r\nCookie: \r\nCookie: b\r\nCookie:\r\n\r\n", "GET /a cookie=[b]\n"},
+    {"GET /a HTTP/1.1\r\nCookie:\r\n\r\nGET /b HTTP/1.1\r\n\r\n", "GET /a cookie=[]\nGET /b\n"},
+    {"GET /a HTTP/1.1\r\nX-Forwarded-For: 10.0.0.1\r\nCookie: a\r\nX-FORWARDED-FOR: ::1, b \r\n"
+     "Cookie: c\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n",
+     "GET /a cookie=[a; c] for=[10.0.0.1, ::1, b, 1.2.3.4]\n"},
+    {"POST /a HTTP/1.1\r\nIdempotency-Key: k1\r\nIdempotency-Key: k1 \r\n"
+     "Content-Type: text/plain\r\nContent-Type:  text/plain\r\n\r\n",
+     "POST /a type=[text/plain] key=[k1]\n"},
+    {"GET /a HTTP/1.1\r\nCook: a\r\nCookies: b\r\nXookie: c\r\nX-Forwarded-Foo: d\r\n"
+     "Accept-Encoding: e\r\nc: f\r\n\r\n",
+     "GET /a\n"},
+    {"PUT /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\nCookie: a\r\n\r\n"
+     "3;x=y\r\nabc\r\n1\r\nd\r\n00\r\nCookie: b\r\nIdempotency-Key: k\r\n\r\n"
+     "GET /b HTTP/1.1\r\n\r\n",
+     "PUT /a cookie=[a] abcd\nGET /b\n"},
+    {"POST /a HTTP/1.1\r\nIdempotency-Key: 1\r\nContent-Length: 3\r\n\r\nabc"
+     "POST /b HTTP/1.1\r\nIdempotency-Key: 2\r\nContent-Length: 3\r\n\r\ndef",
+     "POST /a key=[1] abc\nPOST /b key=[2] def\n"},
+};
+
+static void every_split_of_a_request_gives_the_same_request(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++) {
+        for (size_t size = 1; size <= strlen(whole[i].bytes); size++) {
+            struct seen seen;
+
+            seen_init(&seen);
+            assert_int_equal(feed(&seen, slice_str(whole[i].bytes), size), FEED_TAKEN);
+            assert_string_equal(buffer_str(&seen.lines), whole[i].lines);
+            assert_null(seen.http.kept.ptr);
+            seen_free(&seen);
+        }
+    }
+}
+
+static void two_pieces_of_a_request_give_the_same_request(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++) {
+        struct slice bytes = slice_str(whole[i].bytes);
+
+        for (size_t first = 1; first < bytes.len; first++) {
+            struct seen seen;
+
+            seen_init(&seen);
+            feed(&seen, slice_of(bytes.ptr, first), first);
+            feed(&seen, slice_of(bytes.ptr + first, bytes.len - first), bytes.len);
+            assert_string_equal(buffer_str(&seen.lines), whole[i].lines);
             seen_free(&seen);
         }
     }
@@ -151,6 +237,9 @@ static void malformed_requests_are_refused_with_400(void **state)
         "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
         "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "POST / HTTP/1.1\r\nIdempotency-Key: a\r\nIdempotency-Key: b\r\n\r\n",
+        "POST / HTTP/1.1\r\nIdempotency-Key: a\r\nCookie: b\r\nIdempotency-Key:\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Type: a\r\nContent-Type: ab\r\n\r\n",
         "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     };
 
@@ -251,6 +340,26 @@ static void what_is_too_large_is_refused_and_the_largest_is_not(void **state)
     }
 }
 
+/* Lines of two headers in turn: each value moves to the end of what is kept, again and again. */
+static void headers_that_are_joined_without_end_are_refused(void **state)
+{
+    struct buffer bytes;
+    struct seen seen;
+
+    (void)state;
+    seen_init(&seen);
+    buffer_init(&bytes, 1 << 20);
+    buffer_append_str(&bytes, "GET / HTTP/1.1\r\n");
+    for (unsigned i = 0; i < 10000; i++) {
+        buffer_append_str(&bytes, i % 2 == 0 ? "Cookie: a\r\n" : "Expect: a\r\n");
+    }
+    assert_int_equal(feed(&seen, buffer_slice(&bytes), 1000), FEED_REFUSED);
+    assert_int_equal(seen.http.status, 431);
+    assert_true(seen.http.kept.capacity <= 2 * HTTP_BODY_MAX);
+    buffer_free(&bytes);
+    seen_free(&seen);
+}
+
 static void a_client_that_expects_100_is_told_to_continue(void **state)
 {
     static const struct {
@@ -310,11 +419,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_come_out_whatever_pieces_they_arrive_in),
+        cmocka_unit_test(every_split_of_a_request_gives_the_same_request),
+        cmocka_unit_test(two_pieces_of_a_request_give_the_same_request),
         cmocka_unit_test(a_paused_feed_goes_on_where_it_stopped),
         cmocka_unit_test(what_follows_the_last_request_is_not_looked_at),
         cmocka_unit_test(malformed_requests_are_refused_with_400),
         cmocka_unit_test(requests_before_a_malformed_one_are_handled),
         cmocka_unit_test(what_is_too_large_is_refused_and_the_largest_is_not),
+        cmocka_unit_test(headers_that_are_joined_without_end_are_refused),
         cmocka_unit_test(a_client_that_expects_100_is_told_to_continue),
         cmocka_unit_test(an_offer_to_upgrade_is_ignored),
         cmocka_unit_test(nothing_is_kept_between_requests),
