@@ -82,7 +82,7 @@ static void answer(struct admin *admin, const struct request *request, struct he
     head_end(&admin->heads, request->method != METHOD_HEAD, out);
 }
 
-static void on_request(void *context, const struct request *request, struct buffer *out)
+static struct later *on_request(void *context, const struct request *request, struct buffer *out)
 {
     struct admin *admin = context;
     const struct page *page = find_page(url_split(request->target).path);
@@ -92,19 +92,20 @@ static void on_request(void *context, const struct request *request, struct buff
     if (page == NULL) {
         answer(admin, request, head,
                slice_str("Error: not found; there are /healthz, /readyz and /metrics\n"), out);
-        return;
+        return NULL;
     }
     if (request->method != METHOD_GET && request->method != METHOD_HEAD) {
         head.status = 405;
         head.extra = allow;
         answer(admin, request, head, slice_str("Error: method not allowed\n"), out);
-        return;
+        return NULL;
     }
     buffer_init(&body, 1 << 20);
     head.type = page->type;
     head.status = page->write(admin, &body);
     answer(admin, request, head, buffer_slice(&body), out);
     buffer_free(&body);
+    return NULL;
 }
 
 static void on_refusal(void *context, unsigned status, struct buffer *out)

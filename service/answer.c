@@ -187,7 +187,8 @@ static enum route_method route_method(enum request_method method)
     return methods[method];
 }
 
-void answer_request(struct answerer *answerer, const struct request *request, struct buffer *out)
+struct later *answer_request(struct answerer *answerer, const struct request *request,
+                             struct buffer *out)
 {
     struct url url = url_split(request->target);
     struct route_match match;
@@ -205,6 +206,7 @@ void answer_request(struct answerer *answerer, const struct request *request, st
     }
     arena_reset(&answerer->arena);
     arena_reset(&answerer->row_arena);
+    return NULL;
 }
 
 void answer_refusal(struct answerer *answerer, unsigned status, struct buffer *out)

@@ -17,6 +17,7 @@
 #include "replica/reader.h"
 #include "service/head.h"
 #include "service/http.h"
+#include "service/later.h"
 #include "service/plan.h"
 
 enum {
@@ -43,8 +44,12 @@ void answerer_free(struct answerer *answerer);
 MUST_CHECK enum err answerer_serve(struct answerer *answerer, struct plan *plan,
                                    struct errmsg *msg);
 
-/* Appends the answer: a head and at most ANSWER_SIZE_MAX bytes. */
-void answer_request(struct answerer *answerer, const struct request *request, struct buffer *out);
+/*
+ * Appends the answer, a head and at most ANSWER_SIZE_MAX bytes, and returns NULL; or returns what will
+ * answer.
+ */
+struct later *answer_request(struct answerer *answerer, const struct request *request,
+                             struct buffer *out);
 
 /* Appends the answer to a request that could not be read; the connection ends after it. */
 void answer_refusal(struct answerer *answerer, unsigned status, struct buffer *out);

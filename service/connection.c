@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "service/later.h"
 #include "service/loop.h"
 
 /* Bytes on their way out that did not fit the socket at once. */
@@ -17,7 +18,7 @@ static uv_stream_t *stream(struct connection *connection)
     return (uv_stream_t *)&connection->tcp;
 }
 
-static size_t waiting(struct connection *connection)
+static size_t queued(struct connection *connection)
 {
     return uv_stream_get_write_queue_size(stream(connection));
 }
@@ -52,6 +53,10 @@ void connection_close(struct connection *connection)
         return;
     }
     connection->state = CONNECTION_CLOSING;
+    if (connection->later != NULL) {
+        later_forget(connection->later);
+        connection->later = NULL;
+    }
     uv_close((uv_handle_t *)&connection->tcp, on_closed);
 }
 
@@ -112,7 +117,7 @@ static void finish(struct connection *connection)
 
 /* ---- writing ---- */
 
-static void resume(struct connection *connection);
+static void go_on(struct connection *connection);
 
 static void on_written(uv_write_t *request, int status)
 {
@@ -128,10 +133,10 @@ static void on_written(uv_write_t *request, int status)
         connection_close(connection);
         return;
     }
-    if (connection->state == CONNECTION_BLOCKED && waiting(connection) == 0) {
-        resume(connection);
+    if (connection->state == CONNECTION_BLOCKED && queued(connection) == 0) {
+        go_on(connection);
     } else if (connection->state == CONNECTION_READING && connection->peer_ended &&
-               waiting(connection) == 0) {
+               queued(connection) == 0) {
         connection_close(connection);
     }
 }
@@ -170,7 +175,7 @@ static void send_output(struct connection *connection, bool is_deferred)
     struct buffer *out = &connection->loop->out;
     size_t sent = 0;
 
-    if (out->len > 0 && !is_deferred && waiting(connection) == 0) {
+    if (out->len > 0 && !is_deferred && queued(connection) == 0) {
         uv_buf_t buf = uv_buf_init(out->ptr, (unsigned)out->len);
         int result = uv_try_write(stream(connection), &buf, 1);
 
@@ -191,13 +196,19 @@ static bool on_request(void *context, struct request *request)
 {
     struct connection *connection = context;
     struct loop *loop = connection->loop;
+    struct later *later;
 
     if (loop->is_stopping) {
         request->keep_alive = false;
     }
     connection->has_answered = true;
-    loop->answers.request(loop->answers.context, request, &loop->out);
-    return loop->out.len + waiting(connection) <= CONNECTION_WAITING_MAX;
+    later = loop->answers.request(loop->answers.context, request, &loop->out);
+    if (later != NULL) {
+        later->connection = connection;
+        connection->later = later;
+        return false;
+    }
+    return loop->out.len + queued(connection) <= CONNECTION_QUEUED_MAX;
 }
 
 static void on_continue(void *context)
@@ -235,7 +246,7 @@ static void block(struct connection *connection)
     uv_read_stop(stream(connection));
 }
 
-/* Keeps BYTES until the answers are written. */
+/* Keeps BYTES until what comes before them is answered. */
 static void keep_input(struct connection *connection, struct slice bytes)
 {
     char *input = memory_alloc(bytes.len);
@@ -246,23 +257,37 @@ static void keep_input(struct connection *connection, struct slice bytes)
     connection->input_len = bytes.len;
 }
 
+/* The last request that was read is answered later. REST, behind it, is parsed after that. */
+static void wait_for_later(struct connection *connection, struct slice rest)
+{
+    connection->state = CONNECTION_WAITING;
+    set_deadline(connection, CONNECTION_IDLE_MS);
+    if (rest.len > 0) {
+        uv_read_stop(stream(connection));
+        keep_input(connection, rest);
+    }
+}
+
 /* Parses BYTES, answers the requests in them and sends the answers. */
 static void feed(struct connection *connection, struct slice bytes)
 {
     struct loop *loop = connection->loop;
     size_t taken;
     enum feed_result result = http_feed(&connection->http, bytes, &taken);
+    struct slice rest = slice_of(bytes.ptr + taken, bytes.len - taken);
 
     if (result == FEED_REFUSED) {
         loop->answers.refusal(loop->answers.context, connection->http.status, &loop->out);
     }
-    if (result == FEED_PAUSED) {
+    if (connection->later != NULL) {
+        wait_for_later(connection, rest);
+    } else if (result == FEED_PAUSED) {
         block(connection);
-        keep_input(connection, slice_of(bytes.ptr + taken, bytes.len - taken));
+        keep_input(connection, rest);
     }
-    send_output(connection, result == FEED_PAUSED);
+    send_output(connection, connection->state == CONNECTION_BLOCKED);
     loop_reset_output(loop);
-    if (connection->state == CONNECTION_CLOSING) {
+    if (connection->state == CONNECTION_CLOSING || connection->state == CONNECTION_WAITING) {
         return;
     }
     if (result == FEED_LAST || result == FEED_REFUSED) {
@@ -270,33 +295,67 @@ static void feed(struct connection *connection, struct slice bytes)
         return;
     }
     renew_deadline(connection);
-    if (connection->state == CONNECTION_READING && waiting(connection) > CONNECTION_WAITING_MAX) {
+    if (connection->state == CONNECTION_READING && queued(connection) > CONNECTION_QUEUED_MAX) {
         block(connection);
     }
 }
 
-/* Everything is written: goes on with the bytes that were left, or with reading. */
-static void resume(struct connection *connection)
+/* Everything is answered: goes on with the bytes that were left, or with reading. */
+static void go_on(struct connection *connection)
 {
     char *input = connection->input;
 
-    assert(connection->state == CONNECTION_BLOCKED);
     connection->state = CONNECTION_READING;
     connection->input = NULL;
     if (input != NULL) {
         feed(connection, slice_of(input, connection->input_len));
         free(input);
     }
-    if (connection->state == CONNECTION_READING) {
+    if (connection->state != CONNECTION_READING) {
+        return;
+    }
+    renew_deadline(connection);
+    if (!connection->peer_ended) {
         read_start(connection);
+    } else if (queued(connection) == 0) {
+        connection_close(connection);
+    }
+}
+
+void connection_answer_later(struct connection *connection)
+{
+    struct loop *loop = connection->loop;
+    struct later *later = connection->later;
+    bool keep_alive = !connection->http.is_last && !loop->is_stopping;
+
+    assert(connection->state == CONNECTION_WAITING);
+    connection->later = NULL;
+    connection->has_answered = true;
+    later->keep_alive = keep_alive;
+    later->answer(later, &loop->out);
+    send_output(connection, false);
+    loop_reset_output(loop);
+    if (connection->state == CONNECTION_CLOSING) {
+        return;
+    }
+    connection->state = CONNECTION_READING;
+    if (!keep_alive) {
+        finish(connection);
+    } else if (queued(connection) > CONNECTION_QUEUED_MAX) {
+        block(connection);
+    } else {
+        go_on(connection);
     }
 }
 
 static void on_ended(struct connection *connection)
 {
     connection->peer_ended = true;
+    if (connection->state == CONNECTION_WAITING) {
+        return;
+    }
     if (connection->state == CONNECTION_FINISHING ? !connection->has_ended
-                                                  : waiting(connection) > 0) {
+                                                  : queued(connection) > 0) {
         return; /* the answers that wait are written first */
     }
     connection_close(connection);
@@ -315,6 +374,9 @@ static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf)
         connection_close(connection);
     } else if (connection->state == CONNECTION_READING) {
         feed(connection, slice_of(buf->base, (size_t)count));
+    } else if (connection->state == CONNECTION_WAITING) {
+        uv_read_stop(stream(connection));
+        keep_input(connection, slice_of(buf->base, (size_t)count));
     }
 }
 
@@ -348,17 +410,21 @@ void connection_stop(struct connection *connection)
 {
     if (connection->state == CONNECTION_READING && connection->http.stage == STAGE_IDLE) {
         finish(connection);
-    } else if (connection->deadline_ms > connection->loop->stop_deadline_ms) {
+    } else if (connection->state == CONNECTION_WAITING ||
+               connection->deadline_ms > connection->loop->stop_deadline_ms) {
         connection->deadline_ms = connection->loop->stop_deadline_ms;
     }
 }
 
 void connection_check_time(struct connection *connection)
 {
-    size_t left = waiting(connection);
+    size_t left = queued(connection);
 
-    if (left != connection->waiting_seen) {
-        connection->waiting_seen = left;
+    if (connection->state == CONNECTION_WAITING && !connection->loop->is_stopping) {
+        return;
+    }
+    if (left != connection->queued_seen) {
+        connection->queued_seen = left;
         if (left > 0) {
             set_deadline(connection, CONNECTION_IDLE_MS);
         }

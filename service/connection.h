@@ -2,25 +2,32 @@
  * One client connection: bytes in, requests answered in their order, bytes out.
  *
  *              request, answer
- *               +----------+
- *               v          |
- *   open -->  READING -----+      answers wait beyond the limit,
- *               ^   |             or bytes were left unparsed
- *       drained |   +----------------------> BLOCKED
- *               +-----------------------------+ |
- *                   |                           |
- *                   | last answer, refused      |
- *                   v                           |
- *               FINISHING  <--------------------+
+ *               +----------+          request
+ *               v          |  +-------------------> WAITING
+ *   open -->  READING -----+--+                        |
+ *               ^ ^ |   answer came                    |
+ *               | | | <--------------------------------+
+ *               | | |                                  |
+ *       drained | | |  answers wait beyond the limit,  |
+ *               | | |  or bytes were left unparsed     |
+ *               | | +----------------------> BLOCKED   |
+ *               +-------------------------------+ |    |
+ *                   |                             |    |
+ *                   | last answer, refused        |    | last answer
+ *                   v                             |    |
+ *               FINISHING  <----------------------+----+
  *                   |      writes end, shutdown, what still comes is dropped
  *                   v
  *               CLOSING --> freed in the close callback
  *
  * READING    requests are read and answered; answers may be on their way out.
+ * WAITING    the answer to the last request that was read comes later (later.h). Bytes behind it are
+ *            kept unparsed, those of one read at most, so that answers stay in order.
  * BLOCKED    nothing is read until the answers that wait are written.
  * FINISHING  the last answer is on its way. Closing at once would reset the connection while the
  *            client still sends, and it could lose that answer; so we end our side first.
- * CLOSING    uv_close was called. Any state may go here, by a time-out or a broken connection.
+ * CLOSING    uv_close was called. Any state may go here, by a time-out or a broken connection; WAITING
+ *            only by the latter, or when the loop stops: what it waits for has a time-out of its own.
  *
  * Ownership: a connection frees itself, in the callback of its only handle. Its loop keeps a list.
  * Thread-safety: none; a connection belongs to its loop's thread.
@@ -37,15 +44,16 @@
 #include "service/http.h"
 
 enum {
-    CONNECTION_WAITING_MAX = 1 << 20, /* bytes of answers that wait before reading stops */
-    CONNECTION_HEAD_MS = 10000,       /* for a request's target and headers */
-    CONNECTION_BODY_MS = 60000,       /* for its body */
-    CONNECTION_IDLE_MS = 60000,       /* between requests, and without a byte written */
-    CONNECTION_LINGER_MS = 2000,      /* for the client to end its side, after the last answer */
+    CONNECTION_QUEUED_MAX = 1 << 20, /* bytes of answers that wait before reading stops */
+    CONNECTION_HEAD_MS = 10000,      /* for a request's target and headers */
+    CONNECTION_BODY_MS = 60000,      /* for its body */
+    CONNECTION_IDLE_MS = 60000,      /* between requests, and without a byte written */
+    CONNECTION_LINGER_MS = 2000,     /* for the client to end its side, after the last answer */
 };
 
 enum connection_state {
     CONNECTION_READING,
+    CONNECTION_WAITING,
     CONNECTION_BLOCKED,
     CONNECTION_FINISHING,
     CONNECTION_CLOSING,
@@ -63,7 +71,8 @@ struct connection {
     struct http http;
     enum http_stage timed_stage; /* the stage that `deadline_ms` is for */
     uint64_t deadline_ms;        /* on the clock of uv_now */
-    size_t waiting_seen;         /* bytes that waited at the last look */
+    size_t queued_seen;          /* bytes to be written at the last look */
+    struct later *later;         /* WAITING: what the answer comes from */
     char *input;                 /* bytes that were read but not parsed yet, or NULL */
     size_t input_len;
     bool has_answered; /* since the deadline was set */
@@ -76,6 +85,9 @@ struct connection {
  * closed at once, because the loop has its fill of them.
  */
 bool connection_accept(struct loop *loop);
+
+/* WAITING: what it waits for is ready; has it answer, and goes on. */
+void connection_answer_later(struct connection *connection);
 
 /* Ends the connection now; may be called any number of times. */
 void connection_close(struct connection *connection);

@@ -12,7 +12,7 @@
 enum {
     LISTEN_BACKLOG = 4096,
     OUTPUT_SLACK = 64 << 10, /* heads */
-    OUTPUT_MAX = CONNECTION_WAITING_MAX + ANSWER_SIZE_MAX + OUTPUT_SLACK,
+    OUTPUT_MAX = CONNECTION_QUEUED_MAX + ANSWER_SIZE_MAX + OUTPUT_SLACK,
 };
 
 void loop_add(struct loop *loop, struct connection *connection)
@@ -29,6 +29,7 @@ static void close_handles(struct loop *loop)
 {
     if (!loop->is_closed) {
         loop->is_closed = true;
+        later_queue_mute(&loop->ready);
         uv_close((uv_handle_t *)&loop->wake, NULL);
         uv_close((uv_handle_t *)&loop->tick, NULL);
     }
@@ -87,7 +88,21 @@ static void on_tick(uv_timer_t *timer)
     }
 }
 
-/* All requests that were read are answered by now: each is answered where it is read. */
+static void answer_ready(struct loop *loop)
+{
+    struct later *next;
+
+    for (struct later *at = later_queue_take(&loop->ready); at != NULL; at = next) {
+        next = at->next;
+        if (at->connection == NULL) {
+            at->answer(at, NULL);
+        } else {
+            connection_answer_later(at->connection);
+        }
+    }
+}
+
+/* No answer from the plan before is half written: each is written where its request is read. */
 static void take_offer(struct loop *loop)
 {
     struct plan *plan = atomic_exchange(&loop->offered, NULL);
@@ -119,6 +134,7 @@ static void on_wake(uv_async_t *wake)
     struct loop *loop = wake->data;
 
     take_offer(loop);
+    answer_ready(loop);
     if (atomic_load(&loop->stop_asked) && !loop->is_stopping) {
         begin_stop(loop);
     }
@@ -158,9 +174,10 @@ static enum err init_handles(struct loop *loop, int listen_fd, struct errmsg *ms
     return ERR_NONE;
 }
 
-static void answer_from_plan(void *context, const struct request *request, struct buffer *out)
+static struct later *answer_from_plan(void *context, const struct request *request,
+                                      struct buffer *out)
 {
-    answer_request(context, request, out);
+    return answer_request(context, request, out);
 }
 
 static void refuse_from_plan(void *context, unsigned status, struct buffer *out)
@@ -178,7 +195,18 @@ static struct loop *loop_make(unsigned connection_max)
     atomic_init(&loop->stop_asked, false);
     buffer_init(&loop->out, OUTPUT_MAX);
     answerer_init(&loop->answerer);
+    later_queue_init(&loop->ready, &loop->wake);
     return loop;
+}
+
+/* Its uv loop has ended, or never began. */
+static void loop_free(struct loop *loop)
+{
+    answer_ready(loop);
+    later_queue_free(&loop->ready);
+    answerer_free(&loop->answerer);
+    buffer_free(&loop->out);
+    free(loop);
 }
 
 enum err loop_open_with(int listen_fd, unsigned connection_max, const struct loop_answers *answers,
@@ -188,8 +216,7 @@ enum err loop_open_with(int listen_fd, unsigned connection_max, const struct loo
     enum err rc = init_handles(loop, listen_fd, msg);
 
     if (rc != ERR_NONE) {
-        answerer_free(&loop->answerer);
-        free(loop);
+        loop_free(loop);
         return rc;
     }
     loop->answers = *answers;
@@ -209,8 +236,7 @@ enum err loop_open(int listen_fd, unsigned connection_max, struct plan *plan, st
         rc = init_handles(loop, listen_fd, msg);
     }
     if (rc != ERR_NONE) {
-        answerer_free(&loop->answerer);
-        free(loop);
+        loop_free(loop);
         return rc;
     }
     loop->answers = (struct loop_answers){
@@ -277,7 +303,5 @@ void loop_close(struct loop *loop)
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     uv_loop_close(&loop->uv);
     plan_drop(atomic_exchange(&loop->offered, NULL));
-    answerer_free(&loop->answerer);
-    buffer_free(&loop->out);
-    free(loop);
+    loop_free(loop);
 }

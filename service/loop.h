@@ -20,6 +20,7 @@
 #include "base/buffer.h"
 #include "base/err.h"
 #include "service/answer.h"
+#include "service/later.h"
 #include "service/plan.h"
 
 enum {
@@ -32,9 +33,10 @@ enum {
 struct connection;
 struct traffic;
 
-/* Who answers the requests of a loop, each at once and on its thread, by appending to OUT. */
+/* Who answers the requests of a loop, on its thread. */
 struct loop_answers {
-    void (*request)(void *context, const struct request *request, struct buffer *out);
+    /* Appends the answer to OUT and returns NULL, or returns what will answer. */
+    struct later *(*request)(void *context, const struct request *request, struct buffer *out);
     /* One that could not be read; the connection ends after it. */
     void (*refusal)(void *context, unsigned status, struct buffer *out);
     void *context;
@@ -56,6 +58,7 @@ struct loop {
     unsigned connection_max;
     unsigned refused_count; /* connections that were one too many, since the last tick */
     bool is_stopping;
+    struct later_queue ready;       /* what requests were answered with, once it has the answer */
     uint64_t stop_deadline_ms;      /* is_stopping: on the clock of uv_now */
     _Atomic(struct plan *) offered; /* the plan to serve next, one reference, or NULL */
     atomic_bool stop_asked;
@@ -89,7 +92,8 @@ void loop_join(struct loop *loop);
 /* Adds what it did to TRAFFIC (metrics.h), which is of all loops together. */
 void loop_add_traffic(const struct loop *loop, struct traffic *traffic);
 
-void loop_close(struct loop *loop); /* accepts NULL */
+/* Accepts NULL. What requests were answered with and is at work must be ready by then. */
+void loop_close(struct loop *loop);
 
 void loop_add(struct loop *loop, struct connection *connection);
 void loop_remove(struct loop *loop, struct connection *connection);
