@@ -48,4 +48,16 @@ static inline int slice_compare(struct slice a, struct slice b)
     return a.len < b.len ? -1 : a.len > b.len;
 }
 
+/* TEXT without the blanks and tabs around it. */
+static inline struct slice slice_trim(struct slice text)
+{
+    while (text.len > 0 && (text.ptr[0] == ' ' || text.ptr[0] == '\t')) {
+        text = slice_of(text.ptr + 1, text.len - 1);
+    }
+    while (text.len > 0 && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t')) {
+        text.len--;
+    }
+    return text;
+}
+
 #endif
