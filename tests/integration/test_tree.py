@@ -15,7 +15,7 @@ MAY_INCLUDE = {
     "source": {"base", "definition"},
     "replica": {"base", "definition"},
     "builder": {"base", "definition", "source", "replica"},
-    "service": {"base", "definition", "replica"},
+    "service": {"base", "definition", "source", "replica"},
     "commands": {"base", "definition", "source", "replica", "builder", "service"},
     ".": {"base", "definition", "source", "replica", "builder", "service", "commands"},
 }
