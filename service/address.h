@@ -1,8 +1,8 @@
 /*
  * Addresses of the Internet, and networks of them.
  *
- * Good for: one form of an address, whether it comes from a socket, a header or the command line; an
- * IPv4 address is held as the IPv6 address that it is mapped to, ::ffff:a.b.c.d.
+ * Good for: one form of an address, whether it comes from a socket, a header or the command line;
+ * an IPv4 address is held as the IPv6 address that it is mapped to, ::ffff:a.b.c.d.
  * Thread-safety: no state.
  */
 #ifndef VITRINE_SERVICE_ADDRESS_H

@@ -1,10 +1,11 @@
 /*
- * Whose request it is, when proxies stand in front: X-Forwarded-For, believed as far as those who wrote
- * it are trusted.
+ * Whose request it is, when proxies stand in front: X-Forwarded-For, believed as far as those who
+ * wrote it are trusted.
  *
- * Each proxy appends the address that it got the request from, so the list is read from the right: the
- * address of the connection wrote the last entry, the address in the last entry the one before, and so
- * on. The first address that is not trusted is the client; what stands left of it, it may have made up.
+ * Each proxy appends the address that it got the request from, so the list is read from the right:
+ * the address of the connection wrote the last entry, the address in the last entry the one before,
+ * and so on. The first address that is not trusted is the client; what stands left of it, it may
+ * have made up.
  *
  * Lifetime: filled at start. Thread-safety: read-only afterwards.
  */
@@ -27,7 +28,8 @@ MUST_CHECK enum err proxies_trust(struct proxies *proxies, const char *text, str
 
 /*
  * The client of a request that came from PEER with FORWARDED, the value of X-Forwarded-For (several
- * lines joined by commas), or nothing. An entry that is no address ends the walk at the one before it.
+ * lines joined by commas), or nothing. An entry that is no address ends the walk at the one before
+ * it.
  */
 struct address proxies_client(const struct proxies *proxies, const struct address *peer,
                               struct slice forwarded);

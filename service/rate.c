@@ -46,7 +46,7 @@ void rate_table_free(struct rate_table *table)
     }
 }
 
-/* The first half of an IPv4 address is 0 in the form it is held in, so its second half is the key. */
+/* The first half of an IPv4 address is 0, as it is held here, so its second half is the key. */
 static uint64_t bucket_key(const struct address *address)
 {
     return load_u64be(address->bytes + (address_is_v4(address) ? 8 : 0));

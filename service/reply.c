@@ -2,7 +2,6 @@
 
 #include "base/json.h"
 #include "base/number.h"
-#include "definition/wording.h"
 
 /* ---- one value ---- */
 
@@ -14,7 +13,7 @@ static enum err append_as_text(const struct value *value, struct buffer *out, st
 
     if (value->type == VALUE_TEXT) {
         if (!utf8_is_valid(value->text)) {
-            return err_set(msg, ERR_INPUT, "%s is not UTF-8", wording_quote(value->text).text);
+            return err_set(msg, ERR_INPUT, "a text that is not UTF-8");
         }
         json_write_string(out, value->text);
         return ERR_NONE;

@@ -140,7 +140,9 @@ static void take_session(struct taker *taker, const struct take *take, unsigned 
     struct taken *out = taker->out;
     struct slice token;
 
-    if (cookie_find(taker->request->headers[HEADER_COOKIE], take->member, &token) && session_token_is(token)) {
+    if (cookie_find(taker->request->headers[HEADER_COOKIE], take->member, &token) &&
+        session_token_is(token)) {
+        token = arena_copy(taker->arena, token);
         out->session = token;
     } else {
         char *made = arena_alloc(taker->arena, SESSION_TOKEN_LEN);
@@ -185,7 +187,13 @@ static bool take_one(struct taker *taker, const struct take *take, unsigned inde
     if (!find_text(taker, take, &text)) {
         return take_absent(take, value);
     }
-    return value_from_text(&take->rule, text, value);
+    if (!value_from_text(&take->rule, text, value)) {
+        return false;
+    }
+    if (value->type == VALUE_TEXT) {
+        value->text = arena_copy(taker->arena, value->text);
+    }
+    return true;
 }
 
 static bool take_all(struct taker *taker)

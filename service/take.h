@@ -1,15 +1,15 @@
 /*
- * The values that an action takes out of a request: path segments, query, cookies and the JSON object
- * in its body, checked by their rules.
+ * The values that an action takes out of a request: path segments, query, cookies and the JSON
+ * object in its body, checked by their rules.
  *
- * In a body types are those of JSON: "5" is no integer, 5.0 is none either. Elsewhere a value is text
- * and is read as what it should be. A member that is null counts as absent. A timestamp is ISO 8601
- * text or milliseconds since 1970 as an integer.
+ * In a body types are those of JSON: "5" is no integer, 5.0 is none either. Elsewhere a value is
+ * text and is read as what it should be. A member that is null counts as absent. A timestamp is ISO
+ * 8601 text or milliseconds since 1970 as an integer.
  * Good for: bodies up to HTTP_BODY_MAX. Depth and number of values are bounded before the body is
- * parsed, so that a small body cannot become a large tree; what the parser needs for TAKE_VALUES_MAX,
- * a few MiB, is given back before take_read returns.
- * Memory: what is taken lives as long as the caller's arena, the request and the definition; texts of a
- * body and of a query are copied when they had to be decoded.
+ * parsed, so that a small body cannot become a large tree; what the parser needs for
+ * TAKE_VALUES_MAX, a few MiB, is given back before take_read returns.
+ * Memory: what is taken is copied to the caller's arena, so that it outlives the request; fallbacks
+ * and failures are those of the definition.
  * Thread-safety: no state.
  */
 #ifndef VITRINE_SERVICE_TAKE_H
@@ -38,8 +38,9 @@ struct taken {
 };
 
 /*
- * Reads the values of REQUEST, whose path matched ROUTE (with an action) as MATCH says and whose query
- * is QUERY, still encoded. False: OUT->failure is the answer; the first take that fails says which.
+ * Reads the values of REQUEST, whose path matched ROUTE (with an action) as MATCH says and whose
+ * query is QUERY, still encoded. False: OUT->failure is the answer; the first take that fails says
+ * which.
  */
 bool take_read(const struct route *route, const struct request *request,
                const struct route_match *match, struct slice query, struct arena *arena,
