@@ -155,6 +155,7 @@ static enum err serve(const struct run_options *o, const struct definition *defi
     child_init(&service, "serve");
     child_add(&service, "--root", o->root);
     child_add(&service, "--listen", o->listen);
+    child_add(&service, "--source", o->source);
     if (o->admin != NULL) {
         child_add(&service, "--admin", o->admin);
     }

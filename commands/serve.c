@@ -20,6 +20,9 @@ struct serve_options {
     const char *repair_from;
     const char *repair_ssh;
     int64_t repair_timeout_ms;
+    const char *source;
+    int64_t source_connections;
+    int64_t write_timeout_ms;
 };
 
 static const struct option options[] = {
@@ -48,6 +51,12 @@ static const struct option options[] = {
                 REPAIR_SSH_ABOUT),
     OPTION_DURATION("repair-timeout", "TIME", REPAIR_TIMEOUT_DEFAULT, struct serve_options,
                     repair_timeout_ms, REPAIR_TIMEOUT_ABOUT),
+    OPTION_TEXT("source", "URL", NULL, struct serve_options, source,
+                "where writes go: sqlite:FILE or postgres://...; without it they are answered 503"),
+    OPTION_INTEGER("source-connections", "N", "8", 1, WRITER_CONNECTIONS_MAX, struct serve_options,
+                   source_connections, "connections to a PostgreSQL source"),
+    OPTION_DURATION("write-timeout", "TIME", "5s", struct serve_options, write_timeout_ms,
+                    "how long a write may take, waiting included, before it is answered 503"),
     OPTION_END,
 };
 
@@ -64,6 +73,11 @@ static enum err read_repair(const struct serve_options *o, struct repair_options
 
 static enum err serve(const struct serve_options *o, struct errmsg *msg)
 {
+    const struct writer_options writer = {
+        .url = o->source,
+        .connections = (unsigned)o->source_connections,
+        .timeout_ms = o->write_timeout_ms,
+    };
     struct repair_options repair;
     struct trust trust;
     enum err rc = read_repair(o, &repair, msg);
@@ -82,6 +96,7 @@ static enum err serve(const struct serve_options *o, struct errmsg *msg)
                 .admin = o->admin,
                 .scrub_bytes_per_second = (uint64_t)o->scrub,
                 .scrub_every_ms = o->scrub_every_ms,
+                .source = o->source != NULL ? &writer : NULL,
                 .repair = o->repair_from != NULL ? &repair.source : NULL,
             },
             msg);
@@ -107,7 +122,8 @@ const struct command command_serve = {
     .about = "answers requests from the release that a root leads to",
     .description =
         "Serves DIR/current, and changes to another release between two requests when "
-        "that link leads to one; SIGHUP has it look at once. SIGTERM and SIGINT end it after "
+        "that link leads to one; SIGHUP has it look at once. With --source the routes that "
+        "write run on the source, each in a transaction. SIGTERM and SIGINT end it after "
         "the requests that were read.",
     .options = options,
     .run = run,

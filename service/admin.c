@@ -36,6 +36,7 @@ static unsigned write_readiness(struct admin *admin, struct buffer *out)
         return 503;
     }
     buffer_append_str(out, "ready\n");
+    status_remarks(&admin->view, out);
     return 200;
 }
 

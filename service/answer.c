@@ -1,17 +1,14 @@
 #include "service/answer.h"
 
 #include "base/log.h"
+#include "service/action.h"
+#include "service/allow.h"
 #include "service/ask.h"
 #include "service/page.h"
+#include "service/plain.h"
 #include "service/url.h"
 
 enum { ARENA_BLOCK_SIZE = 256 << 10 };
-
-static const char allow[] = "Allow: GET, HEAD, OPTIONS\r\n";
-static const char preflight[] = "Allow: GET, HEAD, OPTIONS\r\n"
-                                "Access-Control-Allow-Methods: GET, HEAD, OPTIONS\r\n"
-                                "Access-Control-Allow-Headers: *\r\n"
-                                "Access-Control-Max-Age: 86400\r\n";
 
 void answerer_init(struct answerer *answerer)
 {
@@ -43,40 +40,12 @@ enum err answerer_serve(struct answerer *answerer, struct plan *plan, struct err
     plan_drop(answerer->plan);
     answerer->reader = reader;
     answerer->plan = plan;
-    head_writer_name_release(&answerer->heads, plan->release_name);
+    head_writer_name_release(&answerer->heads, plan->release_name,
+                             plan->release->manifest->write_position);
     return ERR_NONE;
 }
 
-static struct head request_head(const struct request *request, unsigned status, enum body_type type,
-                                const char *extra)
-{
-    return (struct head){
-        .status = status,
-        .type = type,
-        .is_close = !request->keep_alive,
-        .is_keep_alive = request->keep_alive && request->is_http_1_0,
-        .extra = extra,
-    };
-}
-
-static void append_text(struct answerer *answerer, const struct head *head, struct slice text,
-                        bool keep_body, struct buffer *out)
-{
-    head_begin(&answerer->heads, head, out);
-    buffer_append_slice(out, text);
-    head_end(&answerer->heads, keep_body, out);
-}
-
-static void answer_text(struct answerer *answerer, const struct request *request, unsigned status,
-                        struct slice text, const char *extra, struct buffer *out)
-{
-    struct head head = request_head(request, status, BODY_TEXT, extra);
-
-    append_text(answerer, &head, text, request->method != METHOD_HEAD, out);
-}
-
-static void log_failure(struct answerer *answerer, const struct request *request,
-                        const struct errmsg *msg)
+void answerer_log_failure(struct answerer *answerer, struct slice path, const struct errmsg *msg)
 {
     time_t now = time(NULL);
 
@@ -84,8 +53,8 @@ static void log_failure(struct answerer *answerer, const struct request *request
         answerer->unlogged++;
         return;
     }
-    log_error("answer_failed", "release=%s unlogged=%u target_size=%zu reason=\"%s\"",
-              answerer->plan->release_name, answerer->unlogged, request->target.len, msg->text);
+    log_error("answer_failed", "release=%s unlogged=%u route=%.*s reason=\"%s\"",
+              answerer->plan->release_name, answerer->unlogged, SLICE_ARG(path), msg->text);
     answerer->logged_time = now;
     answerer->unlogged = 0;
 }
@@ -93,7 +62,7 @@ static void log_failure(struct answerer *answerer, const struct request *request
 static void answer_failure(struct answerer *answerer, const struct request *request,
                            const struct failure *failure, struct buffer *out)
 {
-    answer_text(answerer, request, failure->status, failure->text, NULL, out);
+    plain_answer(&answerer->heads, request, failure->status, failure->text, NULL, out);
 }
 
 /* The body of a page that was opened; what it cannot become is an error. */
@@ -116,7 +85,7 @@ static enum err answer_page(struct answerer *answerer, const struct request *req
     const struct plan *plan = answerer->plan;
     const struct route *route = &plan->release->definition->routes[route_index];
     const struct program *program = &plan->answers[route_index];
-    struct head head = request_head(request, 200, BODY_JSON, NULL);
+    struct head head = plain_head(request, 200, BODY_JSON, NULL);
     struct page page = {
         .reader = answerer->reader,
         .route = route,
@@ -151,27 +120,34 @@ static void answer_route(struct answerer *answerer, const struct request *reques
     struct ask ask;
     struct errmsg msg;
 
-    if (route->action != NULL) {
-        answer_text(answerer, request, 503, slice_str("Error: this node takes no writes"),
-                    "Retry-After: 1\r\n", out);
-        return;
-    }
     if (!ask_read(route, match, query, &answerer->arena, &ask)) {
         answer_failure(answerer, request, &route->invalid_key, out);
         return;
     }
     if (answer_page(answerer, request, match->route, &ask, out, &msg) != ERR_NONE) {
-        log_failure(answerer, request, &msg);
-        answer_text(answerer, request, 503, slice_str("Error: this node cannot answer"), NULL, out);
+        answerer_log_failure(answerer, route->path, &msg);
+        plain_answer(&answerer->heads, request, 503, slice_str("Error: this node cannot answer"),
+                     NULL, out);
     }
 }
 
 static void answer_options(struct answerer *answerer, const struct request *request,
-                           struct buffer *out)
+                           unsigned methods, struct buffer *out)
 {
-    struct head head = request_head(request, 204, BODY_TEXT, preflight);
+    char lines[ALLOW_LINES_MAX];
+    struct head head = plain_head(request, 204, BODY_TEXT, lines);
 
+    allow_preflight(methods, lines);
     head_alone(&answerer->heads, &head, out);
+}
+
+static void answer_wrong_method(struct answerer *answerer, const struct request *request,
+                                unsigned methods, struct buffer *out)
+{
+    char line[ALLOW_LINES_MAX];
+
+    allow_line(methods, line);
+    plain_answer(&answerer->heads, request, 405, slice_str("Error: method not allowed"), line, out);
 }
 
 /* The routes that answer METHOD; ROUTE_METHODS: none do. */
@@ -190,23 +166,29 @@ static enum route_method route_method(enum request_method method)
 struct later *answer_request(struct answerer *answerer, const struct request *request,
                              struct buffer *out)
 {
+    const struct definition *definition = answerer->plan->release->definition;
     struct url url = url_split(request->target);
+    struct later *later = NULL;
     struct route_match match;
     bool found = route_find(answerer->plan->routes, url.path, route_method(request->method),
                             &answerer->arena, &match);
 
-    if (request->method == METHOD_OPTIONS && (found || slice_is(url.path, "*"))) {
-        answer_options(answerer, request, out);
+    if (request->method == METHOD_OPTIONS && slice_is(url.path, "*")) {
+        answer_options(answerer, request, allow_all(definition), out);
     } else if (!found) {
-        answer_text(answerer, request, 404, slice_str("Error: not found"), NULL, out);
+        plain_answer(&answerer->heads, request, 404, slice_str("Error: not found"), NULL, out);
+    } else if (request->method == METHOD_OPTIONS) {
+        answer_options(answerer, request, match.methods, out);
     } else if (match.route < 0) {
-        answer_text(answerer, request, 405, slice_str("Error: method not allowed"), allow, out);
+        answer_wrong_method(answerer, request, match.methods, out);
+    } else if (definition->routes[match.route].action != NULL) {
+        later = action_start(answerer, request, &match, url.query, out);
     } else {
         answer_route(answerer, request, &match, url.query, out);
     }
     arena_reset(&answerer->arena);
     arena_reset(&answerer->row_arena);
-    return NULL;
+    return later;
 }
 
 void answer_refusal(struct answerer *answerer, unsigned status, struct buffer *out)
@@ -227,5 +209,5 @@ void answer_refusal(struct answerer *answerer, unsigned status, struct buffer *o
             text = texts[i].text;
         }
     }
-    append_text(answerer, &head, slice_str(text), true, out);
+    plain_append(&answerer->heads, &head, slice_str(text), true, out);
 }

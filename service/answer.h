@@ -1,7 +1,8 @@
 /*
  * The answer to one request, appended to an output buffer.
  *
- * Good for: a loop, which has one answerer and answers every request at once.
+ * Good for: a loop, which has one answerer. What files answer is answered at once, what the source
+ * does is answered later (action.h).
  * Memory: arenas that are reset after each request; nothing is allocated in a steady state.
  * Thread-safety: none; an answerer belongs to its loop.
  * Errors: none to the caller. What the stored files cannot answer is a 503, logged at most once a
@@ -19,14 +20,17 @@
 #include "service/http.h"
 #include "service/later.h"
 #include "service/plan.h"
+#include "service/writes.h"
 
 enum {
     ANSWER_SIZE_MAX = 64 << 20, /* bytes of a body; instead of a larger one: 503 */
 };
 
 struct answerer {
-    struct plan *plan;     /* owned: one reference */
-    struct reader *reader; /* owned */
+    struct plan *plan;         /* owned: one reference */
+    struct reader *reader;     /* owned */
+    struct writes *writes;     /* set by the owner; NULL: none are taken */
+    struct later_queue *ready; /* set by the owner: where answers of WRITES go */
     struct head_writer heads;
     struct arena arena;
     struct arena row_arena;
@@ -50,6 +54,9 @@ MUST_CHECK enum err answerer_serve(struct answerer *answerer, struct plan *plan,
  */
 struct later *answer_request(struct answerer *answerer, const struct request *request,
                              struct buffer *out);
+
+/* Notes in the log why a request to the route of PATH failed; at most once a second, the rest counted. */
+void answerer_log_failure(struct answerer *answerer, struct slice path, const struct errmsg *msg);
 
 /* Appends the answer to a request that could not be read; the connection ends after it. */
 void answer_refusal(struct answerer *answerer, unsigned status, struct buffer *out);

@@ -1,5 +1,7 @@
 #include "service/head.h"
 
+#include <inttypes.h>
+
 #include "base/number.h"
 
 enum { COMMON_SIZE_MAX = 512, DIGITS_MAX = 10, FIRST_DIGITS = 4 };
@@ -24,12 +26,14 @@ void head_writer_free(struct head_writer *writer)
     buffer_free(&writer->common);
 }
 
-void head_writer_name_release(struct head_writer *writer, const char *release_name)
+void head_writer_name_release(struct head_writer *writer, const char *release_name,
+                              uint64_t position)
 {
     size_t len = strnlen(release_name, sizeof writer->release_name - 1);
 
     memcpy(writer->release_name, release_name, len);
     writer->release_name[len] = '\0';
+    writer->position = position;
     writer->common_time = 0;
 }
 
@@ -53,6 +57,10 @@ static void update_common(struct head_writer *writer)
                       writer->release_name);
     }
     buffer_printf(&writer->common, "Date: %s\r\n", date);
+    writer->common_shared = writer->common.len;
+    if (writer->position > 0) {
+        buffer_printf(&writer->common, "Vitrine-Position: %" PRIu64 "\r\n", writer->position);
+    }
 }
 
 static const char *status_text(unsigned status)
@@ -62,6 +70,8 @@ static const char *status_text(unsigned status)
         const char *text;
     } texts[] = {
         {200, "200 OK"},
+        {201, "201 Created"},
+        {202, "202 Accepted"},
         {204, "204 No Content"},
         {400, "400 Bad Request"},
         {401, "401 Unauthorized"},
@@ -73,6 +83,7 @@ static const char *status_text(unsigned status)
         {413, "413 Content Too Large"},
         {414, "414 URI Too Long"},
         {422, "422 Unprocessable Content"},
+        {429, "429 Too Many Requests"},
         {431, "431 Request Header Fields Too Large"},
         {500, "500 Internal Server Error"},
         {503, "503 Service Unavailable"},
@@ -118,7 +129,8 @@ static void append_status(struct head_writer *writer, unsigned status, struct bu
 static void append_lines(struct head_writer *writer, const struct head *head, struct buffer *out)
 {
     update_common(writer);
-    buffer_append_slice(out, buffer_slice(&writer->common));
+    buffer_append(out, writer->common.ptr,
+                  head->is_from_source ? writer->common_shared : writer->common.len);
     if (head->is_close) {
         APPEND(out, "Connection: close\r\n");
     } else if (head->is_keep_alive) {

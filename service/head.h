@@ -24,15 +24,18 @@ enum { STATUS_CLASSES = 6 }; /* by the first digit of a status */
 struct head {
     unsigned status;
     enum body_type type;
-    bool is_close;      /* "Connection: close" */
-    bool is_keep_alive; /* "Connection: keep-alive", which HTTP/1.0 clients wait for */
-    const char *extra;  /* more header lines with their ends, or NULL */
+    bool is_close;       /* "Connection: close" */
+    bool is_keep_alive;  /* "Connection: keep-alive", which HTTP/1.0 clients wait for */
+    bool is_from_source; /* not from the release: its position is not that of the release */
+    const char *extra;   /* more header lines with their ends, or NULL */
 };
 
 struct head_writer {
     bool is_private; /* no CORS and no release: an answer that is no web page's business */
     char release_name[24];
+    uint64_t position;    /* of the source that the release holds; 0: not known */
     struct buffer common; /* the header lines that all answers of one second share */
+    size_t common_shared; /* bytes of them without the position */
     time_t common_time;
     unsigned digits; /* of the last Content-Length */
     size_t start;    /* where the current head begins in the output */
@@ -45,8 +48,9 @@ struct head_writer {
 void head_writer_init(struct head_writer *writer);
 void head_writer_free(struct head_writer *writer);
 
-/* The release that answers from now on. */
-void head_writer_name_release(struct head_writer *writer, const char *release_name);
+/* The release that answers from now on, and the position of the source that it holds, or 0. */
+void head_writer_name_release(struct head_writer *writer, const char *release_name,
+                              uint64_t position);
 
 /* Appends a head; what is appended next is the body, until head_end. */
 void head_begin(struct head_writer *writer, const struct head *head, struct buffer *out);

@@ -224,12 +224,14 @@ enum err loop_open_with(int listen_fd, unsigned connection_max, const struct loo
     return ERR_NONE;
 }
 
-enum err loop_open(int listen_fd, unsigned connection_max, struct plan *plan, struct loop **out,
-                   struct errmsg *msg)
+enum err loop_open(int listen_fd, unsigned connection_max, struct plan *plan, struct writes *writes,
+                   struct loop **out, struct errmsg *msg)
 {
     struct loop *loop = loop_make(connection_max);
     enum err rc = answerer_serve(&loop->answerer, plan_hold(plan), msg);
 
+    loop->answerer.writes = writes;
+    loop->answerer.ready = &loop->ready;
     if (rc != ERR_NONE) {
         close(listen_fd);
     } else {

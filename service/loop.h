@@ -67,10 +67,10 @@ struct loop {
 
 /*
  * A loop that listens on LISTEN_FD, which it closes, and serves PLAN, to which it takes a reference
- * of its own. At most CONNECTION_MAX connections are open; more are closed at once.
+ * of its own; actions go to WRITES, unless that is NULL. At most CONNECTION_MAX connections are open; more are closed at once.
  */
 MUST_CHECK enum err loop_open(int listen_fd, unsigned connection_max, struct plan *plan,
-                              struct loop **out, struct errmsg *msg);
+                              struct writes *writes, struct loop **out, struct errmsg *msg);
 
 /* The same for one that serves no plan, but has ANSWERS. */
 MUST_CHECK enum err loop_open_with(int listen_fd, unsigned connection_max,

@@ -62,6 +62,19 @@ static void write_scrub(const struct status_view *view, struct buffer *out)
                 view->failure_count);
 }
 
+static void write_writes(const struct writes_view *view, struct buffer *out)
+{
+    write_count(out, "vitrine_source_connected", "gauge",
+                "Whether the source that writes go to is reached.", view->is_connected);
+    write_count(out, "vitrine_writes_waiting", "gauge", "Writes that are not answered yet.",
+                view->waiting);
+    begin(out, "vitrine_writes_total", "counter", "Requests that run an action, by their end.");
+    for (unsigned end = 0; end < WRITE_ENDS; end++) {
+        buffer_printf(out, "vitrine_writes_total{end=\"%s\"} %" PRIu64 "\n", write_end_name(end),
+                      view->ends[end]);
+    }
+}
+
 static void write_traffic(const struct traffic *traffic, struct buffer *out)
 {
     write_count(out, "vitrine_connections_open", "gauge", "Connections of clients.",
@@ -90,6 +103,9 @@ void metrics_write(const struct status_view *view, const struct traffic *traffic
     write_count(out, "vitrine_refusals_total", "counter",
                 "Releases that could not be opened or verified, each try counted.", view->refusals);
     write_scrub(view, out);
+    if (view->writes.is_open) {
+        write_writes(&view->writes, out);
+    }
     write_traffic(traffic, out);
     write_seconds(out, "process_start_time_seconds", "When the process began.", view->started_ms);
 }

@@ -19,6 +19,7 @@
 #include "service/scrubber.h"
 #include "service/status.h"
 #include "service/swap.h"
+#include "service/writes.h"
 
 enum { SIGNALS = 3 };
 
@@ -28,6 +29,7 @@ struct server {
     uv_signal_t signals[SIGNALS];
     struct swap swap;
     struct status status;
+    struct writes writes;
     struct scrubber scrubber;
     uv_async_t mended; /* the scrubber's word that files were replaced */
     char *served;      /* the folder of the release that is served */
@@ -75,7 +77,10 @@ static void on_signal(uv_signal_t *handle, int number)
     uv_stop(handle->loop);
 }
 
-/* The admin tells of the loops until they have ended. */
+/*
+ * The admin tells of the loops until they have ended. Writes that are at work then have nobody who waits
+ * for them; they are brought to their end before the loops they came from are closed.
+ */
 static void stop_loops(struct server *server)
 {
     admin_stop(server->admin);
@@ -89,6 +94,7 @@ static void stop_loops(struct server *server)
     }
     admin_close(server->admin);
     server->admin = NULL;
+    writes_close(&server->writes);
     for (unsigned i = 0; i < server->loop_count; i++) {
         loop_close(server->loops[i]);
     }
@@ -111,6 +117,7 @@ static void on_plan(void *context, struct plan *plan)
     struct server *server = context;
 
     note_plan(server, plan);
+    writes_define(&server->writes, plan->release->definition);
     for (unsigned i = 0; i < server->loop_count; i++) {
         loop_offer(server->loops[i], plan_hold(plan));
     }
@@ -213,7 +220,7 @@ static enum err start_loops(struct server *server, struct plan *plan, struct err
 
         server->listen_fds[i] = -1;
         rc = loop_open(fd, (connections + server->thread_count - 1) / server->thread_count, plan,
-                       &server->loops[i], msg);
+                       &server->writes, &server->loops[i], msg);
         server->loop_count += rc == ERR_NONE;
     }
     for (unsigned i = 0; i < server->loop_count && rc == ERR_NONE; i++) {
@@ -221,6 +228,21 @@ static enum err start_loops(struct server *server, struct plan *plan, struct err
     }
     if (rc == ERR_NONE && server->admin != NULL) {
         admin_set_loops(server->admin, server->loops, server->loop_count);
+    }
+    return rc;
+}
+
+/* A source that is away is no reason not to serve; a URL that is none is told at once. */
+static enum err start_writes(struct server *server, const struct plan *plan, struct errmsg *msg)
+{
+    enum err rc;
+
+    if (server->options->source == NULL) {
+        return ERR_NONE;
+    }
+    rc = writes_open(&server->writes, server->options->source, plan->release->definition, msg);
+    if (rc == ERR_NONE) {
+        status_take_writes(&server->status, &server->writes);
     }
     return rc;
 }
@@ -294,6 +316,9 @@ static enum err serve(struct server *server, const char *dir, struct plan *plan,
     }
     rc = start_scrubber(server, msg);
     if (rc == ERR_NONE) {
+        rc = start_writes(server, plan, msg);
+    }
+    if (rc == ERR_NONE) {
         rc = start_loops(server, plan, msg);
     }
     if (rc == ERR_NONE) {
@@ -334,6 +359,7 @@ static struct server *server_make(const struct server_options *options)
     server->scrubber.status = &server->status;
     server->scrubber.on_mended = on_mended;
     server->scrubber.context = server;
+    writes_init(&server->writes);
     status_init(&server->status, timestamp_now_ms());
     return server;
 }

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "replica/repair.h"
 #include "replica/release.h"
+#include "source/writer.h"
 
 enum {
     SERVER_THREADS_MAX = 256,
@@ -29,11 +30,13 @@ struct server_options {
     uint64_t scrub_bytes_per_second;    /* read again in the background; 0: nothing */
     int64_t scrub_every_ms;             /* from one pass to the next */
     const struct repair_source *repair; /* where good files come from, or NULL */
-    struct release_check check;         /* what a release must pass to be served */
+    const struct writer_options *source; /* where actions run, or NULL: nowhere */
+    struct release_check check;          /* what a release must pass to be served */
 };
 
 /*
- * Serves until SIGTERM or SIGINT, and looks at the root at once on SIGHUP; then returns ERR_NONE within 5 s. ERR_NOT_FOUND when the root has
+ * Serves until SIGTERM or SIGINT, and looks at the root at once on SIGHUP; then returns ERR_NONE within 5 s, and the
+ * time-out of writes besides when some are at work. ERR_NOT_FOUND when the root has
  * no current release; otherwise what kept it from starting.
  */
 MUST_CHECK enum err server_run(const struct server_options *options, struct errmsg *msg);

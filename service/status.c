@@ -20,6 +20,16 @@ void status_read(struct status *status, struct status_view *out)
 {
     uv_mutex_lock(&status->lock);
     *out = status->view;
+    if (status->writes != NULL) {
+        writes_look(status->writes, &out->writes);
+    }
+    uv_mutex_unlock(&status->lock);
+}
+
+void status_take_writes(struct status *status, const struct writes *writes)
+{
+    uv_mutex_lock(&status->lock);
+    status->writes = writes;
     uv_mutex_unlock(&status->lock);
 }
 
@@ -238,6 +248,13 @@ bool status_pass_ends(struct status *status, const struct plan *plan, bool full,
     }
     uv_mutex_unlock(&status->lock);
     return is_mended;
+}
+
+void status_remarks(const struct status_view *view, struct buffer *out)
+{
+    if (view->writes.is_open && !view->writes.is_connected) {
+        buffer_append_str(out, "the source is away: writes are answered 503\n");
+    }
 }
 
 void status_reasons(const struct status_view *view, struct buffer *out)

@@ -17,6 +17,7 @@
 #include "base/buffer.h"
 #include "replica/scrub.h"
 #include "service/plan.h"
+#include "service/writes.h"
 
 enum {
     STATUS_DAMAGES_MAX = 256,
@@ -53,6 +54,7 @@ struct status_view {
     int64_t scrub_passed_ms; /* when the last of them did; 0: none */
     uint64_t repairs;
     uint64_t repair_failures;
+    struct writes_view writes;
     unsigned damage_count; /* beyond STATUS_DAMAGES_MAX they are logged only */
     struct status_damage damages[STATUS_DAMAGES_MAX];
     unsigned failure_count; /* beyond STATUS_FAILURES_MAX they are logged only */
@@ -61,7 +63,8 @@ struct status_view {
 
 struct status {
     uv_mutex_t lock;
-    const struct plan *plan; /* compared, never followed */
+    const struct writes *writes; /* looked at when somebody reads; NULL: there are none */
+    const struct plan *plan;     /* compared, never followed */
     uint64_t pass;
     struct status_view view;
 };
@@ -72,6 +75,9 @@ void status_free(struct status *status);
 
 /* A copy; OUT is large, so best not on the stack. */
 void status_read(struct status *status, struct status_view *out);
+
+/* WRITES are taken from now on; they stay open until nobody reads any more. */
+void status_take_writes(struct status *status, const struct writes *writes);
 
 /* PLAN is served from now on; what was damaged in the one before is forgotten. */
 void status_serve(struct status *status, const struct plan *plan);
@@ -106,6 +112,9 @@ bool status_has_failure(struct status *status, const struct plan *plan);
  * be opened again to see it.
  */
 bool status_pass_ends(struct status *status, const struct plan *plan, bool full, int64_t now_ms);
+
+/* Appends what does not work although requests should be sent here, one thing a line. */
+void status_remarks(const struct status_view *view, struct buffer *out);
 
 /* Appends why no requests should be sent here, one reason a line; nothing when they should. */
 void status_reasons(const struct status_view *view, struct buffer *out);

@@ -29,7 +29,7 @@ LIBRARIES = {
     "yaml.h": {"definition"},
     "jansson.h": {"replica", "service"},
     "sodium.h": {"replica"},
-    "xxhash.h": {"source", "replica", "builder"},
+    "xxhash.h": {"source", "replica", "builder", "service"},
 }
 
 LINES_MAX = 500

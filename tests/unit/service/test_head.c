@@ -50,7 +50,7 @@ static void bodies_of_any_length_follow_each_other(void **state)
 
     (void)state;
     head_writer_init(&writer);
-    head_writer_name_release(&writer, "000042");
+    head_writer_name_release(&writer, "000042", 0);
     buffer_init(&out, 16 << 20);
     for (size_t i = 0; i < sizeof lens / sizeof lens[0]; i++) {
         write_body(&writer, &head, lens[i], true, &out);
@@ -73,7 +73,7 @@ static void assert_head(const struct head *head, bool has_body, const char *expe
     char *date;
 
     head_writer_init(&writer);
-    head_writer_name_release(&writer, "000042");
+    head_writer_name_release(&writer, "000042", 0);
     buffer_init(&out, 4096);
     if (has_body) {
         write_body(&writer, head, 3, true, &out);
@@ -128,7 +128,7 @@ static void an_answer_that_is_taken_back_leaves_no_trace(void **state)
 
     (void)state;
     head_writer_init(&writer);
-    head_writer_name_release(&writer, "000042");
+    head_writer_name_release(&writer, "000042", 0);
     buffer_init(&out, 1024);
     write_body(&writer, &head, 3, true, &out);
     head_begin(&writer, &head, &out);
