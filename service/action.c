@@ -132,16 +132,6 @@ static void answer_failure(struct answerer *answerer, const struct request *requ
     answer_text(answerer, request, failure->status, failure->text, NULL, out);
 }
 
-/* What did not work is logged, and nothing of it is told: it may name tables and values. */
-static void answer_failed(struct action_job *job, struct buffer *out)
-{
-    const struct errmsg *msg = job->reply_msg.text[0] != '\0' ? &job->reply_msg : &job->write.msg;
-
-    answerer_log_failure(job->answerer, job->route->path, msg);
-    answer_text(job->answerer, &job->request, 500, slice_str("Error: this request failed"), NULL,
-                out);
-}
-
 static void append_answer(struct action_job *job, struct buffer *out)
 {
     const struct write_job *write = &job->write;
@@ -168,9 +158,18 @@ static void append_answer(struct action_job *job, struct buffer *out)
                     retry_later, out);
         return;
     case WRITE_FAILED:
-        answer_failed(job, out);
+        answer_text(answerer, &job->request, 500, slice_str("Error: this request failed"), NULL,
+                    out);
         return;
     }
+}
+
+/* The client is told nothing of it: it may name tables and values. */
+static void log_failure(struct action_job *job)
+{
+    const struct errmsg *msg = job->reply_msg.text[0] != '\0' ? &job->reply_msg : &job->write.msg;
+
+    answerer_log_failure(job->answerer, job->route->path, msg);
 }
 
 static void on_ready(struct later *later, struct buffer *out)
@@ -178,11 +177,12 @@ static void on_ready(struct later *later, struct buffer *out)
     struct action_job *job = (struct action_job *)later;
 
     writes_count(job->answerer->writes, writes_end_of(&job->write));
+    if (job->write.outcome == WRITE_FAILED) {
+        log_failure(job);
+    }
     if (out != NULL) {
         job->request.keep_alive = later->keep_alive;
         append_answer(job, out);
-    } else if (job->write.outcome == WRITE_FAILED) {
-        answerer_log_failure(job->answerer, job->route->path, &job->write.msg);
     }
     job_free(job);
 }

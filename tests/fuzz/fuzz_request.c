@@ -1,6 +1,7 @@
 /*
  * The bytes of a connection: cut in two at a place that the first byte gives, parsed, routed, and the
- * parameters read; everything that happens to a request before a file is touched.
+ * parameters read; everything that happens to a request before a file is touched. The same bytes in one
+ * piece must give the same requests.
  */
 #include <stdlib.h>
 
@@ -47,7 +48,16 @@ struct target {
     struct arena arena;
     struct route_table *routes;
     struct arena scratch;
+    uint64_t seen; /* a hash of what the requests were */
 };
+
+static void see(struct target *target, struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        target->seen = (target->seen ^ (unsigned char)text.ptr[i]) * 1099511628211U;
+    }
+    target->seen = (target->seen + (text.ptr != NULL)) * 1099511628211U;
+}
 
 static bool on_request(void *context, struct request *request)
 {
@@ -66,6 +76,11 @@ static bool on_request(void *context, struct request *request)
         }
     }
     arena_reset(&target->scratch);
+    see(target, request->target);
+    see(target, request->body);
+    for (unsigned i = 0; i < REQUEST_HEADERS; i++) {
+        see(target, request->headers[i]);
+    }
     return request->target.len % 2 == 0; /* some requests pause the parser */
 }
 
@@ -112,19 +127,31 @@ static enum feed_result feed(struct http *http, const uint8_t *data, size_t size
     return result;
 }
 
+/* The requests in DATA when it comes in two pieces, the first of CUT bytes. */
+static uint64_t parse(const uint8_t *data, size_t size, size_t cut)
+{
+    struct target *target = target_get();
+    struct http http;
+
+    target->seen = 0;
+    http_init(&http, &handler, target);
+    if (feed(&http, data, cut) == FEED_TAKEN) {
+        feed(&http, data + cut, size - cut);
+    }
+    http_free(&http);
+    return target->seen;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct http http;
     size_t cut;
 
     if (size < 1) {
         return 0;
     }
     cut = data[0] < size ? data[0] : size - 1;
-    http_init(&http, &handler, target_get());
-    if (feed(&http, data + 1, cut) == FEED_TAKEN) {
-        feed(&http, data + 1 + cut, size - 1 - cut);
+    if (parse(data + 1, size - 1, cut) != parse(data + 1, size - 1, size - 1)) {
+        abort();
     }
-    http_free(&http);
     return 0;
 }

@@ -146,12 +146,42 @@ static void an_answer_that_is_taken_back_leaves_no_trace(void **state)
     head_writer_free(&writer);
 }
 
+/* The position of a release is told, unless the answer is not from it. */
+static void answers_from_files_tell_the_position_of_their_release(void **state)
+{
+    static const struct {
+        uint64_t position;
+        bool is_from_source;
+        bool is_told;
+    } cases[] = {{0, false, false}, {17, false, true}, {17, true, false}, {0, true, false}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct head head = {.status = 201, .is_from_source = cases[i].is_from_source};
+        struct head_writer writer;
+        struct buffer out;
+
+        head_writer_init(&writer);
+        head_writer_name_release(&writer, "000042", cases[i].position);
+        buffer_init(&out, 4096);
+        write_body(&writer, &head, 1, true, &out);
+        assert_int_equal(strncmp(buffer_str(&out), "HTTP/1.1 201 Created\r\n", 22), 0);
+        assert_int_equal(strstr(buffer_str(&out), "\r\nVitrine-Position: 17\r\n") != NULL,
+                         cases[i].is_told);
+        assert_int_equal(strstr(buffer_str(&out), "Position") != NULL, cases[i].is_told);
+        assert_non_null(strstr(buffer_str(&out), "\r\nVitrine-Release: 000042\r\nDate: "));
+        buffer_free(&out);
+        head_writer_free(&writer);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bodies_of_any_length_follow_each_other),
         cmocka_unit_test(heads_have_these_lines_and_no_others),
         cmocka_unit_test(an_answer_that_is_taken_back_leaves_no_trace),
+        cmocka_unit_test(answers_from_files_tell_the_position_of_their_release),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,6 +25,12 @@ static struct status_view *serving_view(void)
     view->scrubbed_pages = 100;
     view->scrub_passes = 1;
     view->scrub_passed_ms = 1000007001;
+    view->writes = (struct writes_view){
+        .is_open = true,
+        .is_connected = true,
+        .waiting = 12,
+        .ends = {[WRITE_END_DONE] = 34, [WRITE_END_KEY_CONFLICT] = 5, [WRITE_END_AWAY] = 6},
+    };
     return view;
 }
 
@@ -58,6 +64,12 @@ static void every_value_is_told(void **state)
         "vitrine_scrub_damaged_pages 0\n",
         "vitrine_repair_failing_files 0\n",
         "vitrine_scrub_last_pass_timestamp_seconds 1000007.001\n",
+        "vitrine_source_connected 1\n",
+        "vitrine_writes_waiting 12\n",
+        "vitrine_writes_total{end=\"done\"} 34\n",
+        "vitrine_writes_total{end=\"replayed\"} 0\n",
+        "vitrine_writes_total{end=\"key_conflict\"} 5\n",
+        "vitrine_writes_total{end=\"away\"} 6\n",
         "vitrine_connections_open 5\n",
         "vitrine_requests_total{status=\"2xx\"} 7\n",
         "vitrine_requests_total{status=\"4xx\"} 9\n",
