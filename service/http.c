@@ -42,6 +42,7 @@ static void keep(struct http *http)
     if (http->is_kept) {
         return;
     }
+    buffer_reserve(&http->kept, 1); /* so that empty parts are somewhere, too */
     keep_part(http, &http->target);
     for (unsigned i = 0; i < REQUEST_HEADERS; i++) {
         if ((http->present >> i & 1) != 0) {
@@ -51,7 +52,6 @@ static void keep(struct http *http)
     keep_part(http, &http->again);
     keep_part(http, &http->name);
     keep_part(http, &http->body);
-    buffer_reserve(&http->kept, 1); /* so that empty parts are somewhere, too */
     http->is_kept = true;
 }
 

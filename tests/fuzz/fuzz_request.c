@@ -51,12 +51,12 @@ struct target {
     uint64_t seen; /* a hash of what the requests were */
 };
 
-static void see(struct target *target, struct slice text)
+static void see(struct target *target, struct slice bytes)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        target->seen = (target->seen ^ (unsigned char)text.ptr[i]) * 1099511628211U;
+    for (size_t i = 0; i < bytes.len; i++) {
+        target->seen = (target->seen ^ (unsigned char)bytes.ptr[i]) * 1099511628211U;
     }
-    target->seen = (target->seen + (text.ptr != NULL)) * 1099511628211U;
+    target->seen = (target->seen + (bytes.ptr != NULL)) * 1099511628211U;
 }
 
 static bool on_request(void *context, struct request *request)
