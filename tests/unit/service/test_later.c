@@ -1,6 +1,7 @@
 /*
  * Answers that come later, on a real loop and real sockets. "/later/MS" is answered by a thread of its
- * own after MS milliseconds, anything else at once; the body is the target.
+ * own after MS milliseconds, anything else at once; the body is the target. "/expire" has the time of
+ * all other connections be over.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +17,7 @@
 
 #include "base/arena.h"
 #include "base/progress.h"
+#include "service/connection.h"
 #include "service/listener.h"
 #include "service/loop.h"
 
@@ -70,6 +72,11 @@ static struct later *on_request(void *context, const struct request *request, st
     char target[64];
 
     snprintf(target, sizeof target, "%.*s", SLICE_ARG(request->target));
+    if (strcmp(target, "/expire") == 0) {
+        for (struct connection *at = server->loop->connections; at != NULL; at = at->next) {
+            at->deadline_ms = 0;
+        }
+    }
     if (strncmp(target, "/later/", 7) != 0) {
         append_answer(out, target, request->keep_alive);
         return NULL;
@@ -301,6 +308,33 @@ static void a_client_may_go_away(void **state)
     }
 }
 
+static void time_outs_of_a_connection_do_not_end_a_wait(void **state)
+{
+    struct server server;
+    int waiting;
+    int idle;
+    int fd;
+
+    (void)state;
+    server_start(&server);
+    waiting = client_open(&server);
+    client_send(waiting, GET("/later/2500"));
+    idle = client_open(&server);
+    client_send(idle, GET("/a"));
+    client_expect(idle, "/a\n", false);
+    fd = client_open(&server);
+    client_send(fd, GET("/expire"));
+    client_expect(fd, "/expire\n", false);
+    client_expect(idle, "", true);
+    client_expect(waiting, "/later/2500\n", false);
+    client_send(waiting, GET("/a"));
+    client_expect(waiting, "/a\n", false);
+    close(fd);
+    close(idle);
+    close(waiting);
+    server_end(&server);
+}
+
 static void a_stop_waits_for_answers_and_ends_their_connections(void **state)
 {
     int64_t started_ms = monotonic_ms();
@@ -352,6 +386,7 @@ int main(void)
         cmocka_unit_test(a_connection_ends_after_its_last_answer),
         cmocka_unit_test(what_cannot_be_read_is_refused_after_the_answer),
         cmocka_unit_test(a_client_may_go_away),
+        cmocka_unit_test(time_outs_of_a_connection_do_not_end_a_wait),
         cmocka_unit_test(a_stop_waits_for_answers_and_ends_their_connections),
         cmocka_unit_test(a_stop_does_not_wait_for_ever),
     };
