@@ -19,6 +19,7 @@
     X(HEADER_COOKIE, "cookie", "; ")                                                               \
     X(HEADER_EXPECT, "expect", ", ")                                                               \
     X(HEADER_IDEMPOTENCY_KEY, "idempotency-key", NULL)                                             \
+    X(HEADER_VITRINE_FORWARDED, "vitrine-forwarded", ", ")                                         \
     X(HEADER_X_FORWARDED_FOR, "x-forwarded-for", ", ")
 
 #define REQUEST_HEADER_CONSTANT(constant, name, join) constant,

@@ -6,7 +6,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,7 +13,7 @@
 
 #include "base/number.h"
 
-enum { HOST_MAX = 256, PORT_MAX = 65535 };
+enum { PORT_MAX = 65535 };
 
 struct endpoint {
     union {
@@ -33,8 +32,7 @@ static enum err bad_address(const char *address, struct errmsg *msg)
                    address);
 }
 
-/* "HOST:PORT" or "[HOST]:PORT" into its parts; HOST has HOST_MAX bytes. */
-static bool split(const char *address, char *host, const char **port)
+bool host_port_split(const char *address, char *host, const char **port)
 {
     const char *colon = strrchr(address, ':');
     size_t len = colon == NULL ? 0 : (size_t)(colon - address);
@@ -50,7 +48,7 @@ static bool split(const char *address, char *host, const char **port)
     } else if (memchr(address, ':', len) != NULL) {
         return false; /* an IPv6 address without its brackets */
     }
-    if (len == 0 || len >= HOST_MAX) {
+    if (len == 0 || len >= HOST_TEXT_MAX) {
         return false;
     }
     memcpy(host, address, len);
@@ -67,11 +65,11 @@ static enum err resolve(const char *address, struct endpoint *out, struct errmsg
         .ai_flags = AI_PASSIVE | AI_NUMERICSERV,
     };
     struct addrinfo *found;
-    char host[HOST_MAX];
+    char host[HOST_TEXT_MAX];
     const char *port;
     int result;
 
-    if (!split(address, host, &port)) {
+    if (!host_port_split(address, host, &port)) {
         return bad_address(address, msg);
     }
     result = getaddrinfo(host, port, &hints, &found);

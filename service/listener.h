@@ -7,9 +7,12 @@
 #ifndef VITRINE_SERVICE_LISTENER_H
 #define VITRINE_SERVICE_LISTENER_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 enum {
+    HOST_TEXT_MAX = 256, /* bytes of a host name and its NUL */
     LISTENERS_MAX = 256,
     ADDRESS_TEXT_MAX = 64, /* "[...]:65535" and its NUL */
 };
@@ -22,5 +25,12 @@ enum {
  */
 MUST_CHECK enum err listeners_open(const char *address, unsigned count, int *fds, char *bound,
                                    struct errmsg *msg);
+
+/*
+ * "HOST:PORT" or "[HOST]:PORT" into its parts: HOST has HOST_TEXT_MAX bytes, *PORT points into
+ * ADDRESS.
+ * False when it is no such thing.
+ */
+bool host_port_split(const char *address, char *host, const char **port);
 
 #endif
