@@ -5,6 +5,7 @@
 #include "commands/commands.h"
 #include "commands/repair_options.h"
 #include "commands/trust_options.h"
+#include "service/rate.h"
 #include "service/server.h"
 
 struct serve_options {
@@ -23,6 +24,9 @@ struct serve_options {
     const char *source;
     int64_t source_connections;
     int64_t write_timeout_ms;
+    const char *primary;
+    int64_t write_rate;
+    struct option_texts trust_proxy;
 };
 
 static const struct option options[] = {
@@ -57,6 +61,12 @@ static const struct option options[] = {
                    source_connections, "connections to a PostgreSQL source"),
     OPTION_DURATION("write-timeout", "TIME", "5s", struct serve_options, write_timeout_ms,
                     "how long a write may take, waiting included, before it is answered 503"),
+    OPTION_TEXT("primary", "URL", NULL, struct serve_options, primary,
+                "forward writes to the node at http://HOST:PORT, which has the source"),
+    OPTION_INTEGER("write-rate", "N", "50", 0, RATE_MAX, struct serve_options, write_rate,
+                   "writes a second for each client address, twice as many at once; 0: any number"),
+    OPTION_TEXTS("trust-proxy", "CIDR", struct serve_options, trust_proxy,
+                 "believe X-Forwarded-For of these addresses, as in 10.0.0.0/8"),
     OPTION_END,
 };
 
@@ -71,6 +81,25 @@ static enum err read_repair(const struct serve_options *o, struct repair_options
                                      "--repair-timeout", out, msg);
 }
 
+/* Where writes go to, and whose address a client has. */
+static enum err read_writes(const struct serve_options *o, struct primary *primary,
+                            struct proxies *proxies, struct errmsg *msg)
+{
+    enum err rc = ERR_NONE;
+
+    if (o->source != NULL && o->primary != NULL) {
+        return err_set(msg, ERR_USAGE,
+                       "--source and --primary: a node writes itself or forwards; give one");
+    }
+    if (o->primary != NULL) {
+        rc = primary_parse(o->primary, primary, msg);
+    }
+    for (unsigned i = 0; i < o->trust_proxy.count && rc == ERR_NONE; i++) {
+        rc = proxies_trust(proxies, o->trust_proxy.items[i], msg);
+    }
+    return rc;
+}
+
 static enum err serve(const struct serve_options *o, struct errmsg *msg)
 {
     const struct writer_options writer = {
@@ -80,10 +109,15 @@ static enum err serve(const struct serve_options *o, struct errmsg *msg)
     };
     struct repair_options repair;
     struct trust trust;
+    struct primary primary;
+    struct proxies proxies = {.count = 0};
     enum err rc = read_repair(o, &repair, msg);
 
     if (rc == ERR_NONE) {
         rc = trust_from_options(&o->trust, &trust, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = read_writes(o, &primary, &proxies, msg);
     }
     if (rc == ERR_NONE) {
         rc = server_run(
@@ -97,6 +131,10 @@ static enum err serve(const struct serve_options *o, struct errmsg *msg)
                 .scrub_bytes_per_second = (uint64_t)o->scrub,
                 .scrub_every_ms = o->scrub_every_ms,
                 .source = o->source != NULL ? &writer : NULL,
+                .primary = o->primary != NULL ? &primary : NULL,
+                .forward_timeout_ms = o->write_timeout_ms,
+                .write_rate = (unsigned)o->write_rate,
+                .proxies = proxies,
                 .repair = o->repair_from != NULL ? &repair.source : NULL,
             },
             msg);

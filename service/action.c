@@ -2,12 +2,15 @@
 
 #include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <xxhash.h>
 
+#include "base/progress.h"
 #include "base/timestamp.h"
 #include "service/answer.h"
+#include "service/connection.h"
 #include "service/plain.h"
 #include "service/reply.h"
 #include "service/take.h"
@@ -264,14 +267,60 @@ static struct later *submit(struct action_job *job, const struct request *reques
     return &job->later;
 }
 
+/* Whether REQUEST may write; otherwise the answer is appended. */
+static bool admit(struct answerer *answerer, const struct request *request,
+                  const struct address *peer, struct buffer *out)
+{
+    char line[40];
+    unsigned retry_after_s;
+
+    if (limits_admit(&answerer->writes->limits, peer, request->headers[HEADER_X_FORWARDED_FOR],
+                     monotonic_ms(), &retry_after_s)) {
+        return true;
+    }
+    writes_count(answerer->writes, WRITE_END_LIMITED);
+    snprintf(line, sizeof line, "Retry-After: %u\r\n", retry_after_s);
+    answer_text(answerer, request, 429, slice_str("Error: too many writes from this address"), line,
+                out);
+    return false;
+}
+
+static struct later *forward(struct answerer *answerer, const struct request *request,
+                             const struct action *action, const struct address *peer,
+                             struct buffer *out)
+{
+    bool has_key = request->headers[HEADER_IDEMPOTENCY_KEY].ptr != NULL;
+
+    return relay_start(answerer, request, peer, has_key || action->only_reads, out);
+}
+
+/* One that cannot be told is that of nobody: it shares a limit with all of them. */
+static struct address peer_of(const struct request *request)
+{
+    struct address peer = {{0}};
+
+    if (request->connection != NULL && !connection_peer(request->connection, &peer)) {
+        peer = (struct address){{0}};
+    }
+    return peer;
+}
+
 struct later *action_start(struct answerer *answerer, const struct request *request,
                            const struct route_match *match, struct slice query, struct buffer *out)
 {
     const struct route *route = &answerer->plan->release->definition->routes[match->route];
     int key = look_at_key(route->action, request->headers[HEADER_IDEMPOTENCY_KEY]);
+    struct address peer = peer_of(request);
     struct route_match kept;
     struct action_job *job;
 
+    if (answerer->writes != NULL && !route->action->only_reads &&
+        !admit(answerer, request, &peer, out)) {
+        return NULL;
+    }
+    if (answerer->relay.forwarder != NULL) {
+        return forward(answerer, request, route->action, &peer, out);
+    }
     if (answerer->writes == NULL || answerer->writes->writer == NULL) {
         answer_text(answerer, request, 503, slice_str("Error: this node takes no writes"),
                     retry_later, out);

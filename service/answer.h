@@ -20,6 +20,7 @@
 #include "service/http.h"
 #include "service/later.h"
 #include "service/plan.h"
+#include "service/relay.h"
 #include "service/writes.h"
 
 enum {
@@ -30,6 +31,7 @@ struct answerer {
     struct plan *plan;         /* owned: one reference */
     struct reader *reader;     /* owned */
     struct writes *writes;     /* set by the owner; NULL: none are taken */
+    struct relay relay;        /* set by the owner, when they are forwarded */
     struct later_queue *ready; /* set by the owner: where answers of WRITES go */
     struct head_writer heads;
     struct arena arena;

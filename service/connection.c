@@ -202,6 +202,7 @@ static bool on_request(void *context, struct request *request)
         request->keep_alive = false;
     }
     connection->has_answered = true;
+    request->connection = connection;
     later = loop->answers.request(loop->answers.context, request, &loop->out);
     if (later != NULL) {
         later->connection = connection;
@@ -402,6 +403,15 @@ bool connection_accept(struct loop *loop)
     }
     read_start(connection);
     return true;
+}
+
+bool connection_peer(const struct connection *connection, struct address *out)
+{
+    struct sockaddr_storage peer;
+    int size = sizeof peer;
+
+    return uv_tcp_getpeername(&connection->tcp, (struct sockaddr *)&peer, &size) == 0 &&
+           address_from_socket((struct sockaddr *)&peer, out);
 }
 
 /* ---- time ---- */

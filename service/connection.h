@@ -41,6 +41,7 @@
 
 #include <uv.h>
 
+#include "service/address.h"
 #include "service/http.h"
 
 enum {
@@ -88,6 +89,9 @@ bool connection_accept(struct loop *loop);
 
 /* WAITING: what it waits for is ready; has it answer, and goes on. */
 void connection_answer_later(struct connection *connection);
+
+/* The address at its other end; false when it is gone. */
+bool connection_peer(const struct connection *connection, struct address *out);
 
 /* Ends the connection now; may be called any number of times. */
 void connection_close(struct connection *connection);

@@ -18,7 +18,6 @@ void forwarder_finish(struct forwarder *forwarder, struct forward *forward,
 {
     forward->outcome = outcome;
     forwarder->bytes -= forward->request.len;
-    atomic_fetch_add_explicit(&forwarder->counts[outcome], 1, memory_order_relaxed);
     forward->done(forward);
 }
 
@@ -225,22 +224,16 @@ static void on_tick(uv_timer_t *timer)
 
 /* ---- the forwarder ---- */
 
-enum err forwarder_open(uv_loop_t *uv, const struct primary *primary, uint64_t timeout_ms,
-                        struct forwarder **out, struct errmsg *msg)
+struct forwarder *forwarder_open(uv_loop_t *uv, const struct primary *primary, uint64_t timeout_ms)
 {
     struct forwarder *forwarder = memory_calloc(1, sizeof *forwarder);
-    int result = uv_timer_init(uv, &forwarder->tick);
 
-    if (result != 0) {
-        free(forwarder);
-        return err_set(msg, ERR_SYSTEM, "start a timer: %s", uv_strerror(result));
-    }
+    uv_timer_init(uv, &forwarder->tick);
     forwarder->uv = uv;
     forwarder->tick.data = forwarder;
     forwarder->primary = primary;
     forwarder->timeout_ms = timeout_ms;
-    *out = forwarder;
-    return ERR_NONE;
+    return forwarder;
 }
 
 void forwarder_send(struct forwarder *forwarder, struct forward *forward)
@@ -260,14 +253,6 @@ void forwarder_send(struct forwarder *forwarder, struct forward *forward)
         uv_timer_start(&forwarder->tick, on_tick, FORWARD_TICK_MS, FORWARD_TICK_MS);
     }
     forwarder_pump(forwarder);
-}
-
-void forwarder_counts(const struct forwarder *forwarder, struct forward_counts *counts)
-{
-    counts->answered +=
-        atomic_load_explicit(&forwarder->counts[FORWARD_ANSWERED], memory_order_relaxed);
-    counts->away += atomic_load_explicit(&forwarder->counts[FORWARD_AWAY], memory_order_relaxed);
-    counts->lost += atomic_load_explicit(&forwarder->counts[FORWARD_LOST], memory_order_relaxed);
 }
 
 static void on_tick_closed(uv_handle_t *handle)

@@ -19,7 +19,7 @@
  * connection one answer (PRIMARY_BODY_MAX).
  * Lifetime: a forwarder belongs to a uv loop; forwarder_close ends it, and it frees itself when its
  * handles are closed, so the loop has to run until then.
- * Thread-safety: all of it belongs to the loop's thread, except for forwarder_counts.
+ * Thread-safety: all of it belongs to the loop's thread.
  */
 #ifndef VITRINE_SERVICE_FORWARD_H
 #define VITRINE_SERVICE_FORWARD_H
@@ -68,21 +68,11 @@ struct forward {
 
 struct forwarder;
 
-struct forward_counts {
-    uint64_t answered;
-    uint64_t away;
-    uint64_t lost;
-};
-
 /* A forwarder of UV. PRIMARY outlives it. TIMEOUT_MS is for a request from forwarder_send on. */
-MUST_CHECK enum err forwarder_open(uv_loop_t *uv, const struct primary *primary,
-                                   uint64_t timeout_ms, struct forwarder **out, struct errmsg *msg);
+struct forwarder *forwarder_open(uv_loop_t *uv, const struct primary *primary, uint64_t timeout_ms);
 
 /* Takes FORWARD over until its `done`, which may be called before this returns. */
 void forwarder_send(struct forwarder *forwarder, struct forward *forward);
-
-/* Adds what it did to COUNTS. Any thread. */
-void forwarder_counts(const struct forwarder *forwarder, struct forward_counts *counts);
 
 /* Calls `done` of all that was sent, and closes its handles; accepts NULL. */
 void forwarder_close(struct forwarder *forwarder);

@@ -7,7 +7,6 @@
 #ifndef VITRINE_SERVICE_FORWARD_LINK_H
 #define VITRINE_SERVICE_FORWARD_LINK_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -59,7 +58,6 @@ struct forwarder {
     struct forward *last;
     unsigned waiting_count;
     size_t bytes; /* of all requests that are not answered yet */
-    atomic_uint_fast64_t counts[FORWARD_LOST + 1];
     char input[FORWARD_INPUT_SIZE];
 };
 

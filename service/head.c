@@ -84,6 +84,7 @@ static const char *status_text(unsigned status)
         {414, "414 URI Too Long"},
         {422, "422 Unprocessable Content"},
         {429, "429 Too Many Requests"},
+        {429, "429 Too Many Requests"},
         {431, "431 Request Header Fields Too Large"},
         {500, "500 Internal Server Error"},
         {503, "503 Service Unavailable"},

@@ -38,6 +38,8 @@ enum request_method {
     METHOD_OTHER,
 };
 
+struct connection;
+
 /* The slices live until the handler returns. */
 struct request {
     enum request_method method;
@@ -46,6 +48,7 @@ struct request {
     struct slice headers[REQUEST_HEADERS]; /* without blanks around; ptr is NULL for one not sent */
     bool keep_alive;                       /* the connection stays open after the answer */
     bool is_http_1_0;
+    struct connection *connection; /* that it came by; NULL: of the program itself */
 };
 
 struct http_handler {

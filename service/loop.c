@@ -30,6 +30,7 @@ static void close_handles(struct loop *loop)
     if (!loop->is_closed) {
         loop->is_closed = true;
         later_queue_mute(&loop->ready);
+        forwarder_close(loop->answerer.relay.forwarder);
         uv_close((uv_handle_t *)&loop->wake, NULL);
         uv_close((uv_handle_t *)&loop->tick, NULL);
     }
@@ -240,6 +241,12 @@ enum err loop_open(int listen_fd, unsigned connection_max, struct plan *plan, st
     if (rc != ERR_NONE) {
         loop_free(loop);
         return rc;
+    }
+    if (writes != NULL && writes->primary != NULL) {
+        loop->answerer.relay = (struct relay){
+            .primary = writes->primary,
+            .forwarder = forwarder_open(&loop->uv, writes->primary, writes->forward_timeout_ms),
+        };
     }
     loop->answers = (struct loop_answers){
         .request = answer_from_plan, .refusal = refuse_from_plan, .context = &loop->answerer};

@@ -64,10 +64,12 @@ static void write_scrub(const struct status_view *view, struct buffer *out)
 
 static void write_writes(const struct writes_view *view, struct buffer *out)
 {
-    write_count(out, "vitrine_source_connected", "gauge",
-                "Whether the source that writes go to is reached.", view->is_connected);
-    write_count(out, "vitrine_writes_waiting", "gauge", "Writes that are not answered yet.",
-                view->waiting);
+    if (!view->is_forwarded) {
+        write_count(out, "vitrine_source_connected", "gauge",
+                    "Whether the source that writes go to is reached.", view->is_connected);
+        write_count(out, "vitrine_writes_waiting", "gauge", "Writes that are not answered yet.",
+                    view->waiting);
+    }
     begin(out, "vitrine_writes_total", "counter", "Requests that run an action, by their end.");
     for (unsigned end = 0; end < WRITE_ENDS; end++) {
         buffer_printf(out, "vitrine_writes_total{end=\"%s\"} %" PRIu64 "\n", write_end_name(end),

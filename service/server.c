@@ -237,6 +237,11 @@ static enum err start_writes(struct server *server, const struct plan *plan, str
 {
     enum err rc;
 
+    if (server->options->primary != NULL) {
+        writes_forward(&server->writes, server->options->primary,
+                       server->options->forward_timeout_ms);
+        status_take_writes(&server->status, &server->writes);
+    }
     if (server->options->source == NULL) {
         return ERR_NONE;
     }
@@ -359,7 +364,7 @@ static struct server *server_make(const struct server_options *options)
     server->scrubber.status = &server->status;
     server->scrubber.on_mended = on_mended;
     server->scrubber.context = server;
-    writes_init(&server->writes);
+    writes_init(&server->writes, options->write_rate, &options->proxies);
     status_init(&server->status, timestamp_now_ms());
     return server;
 }
@@ -372,6 +377,7 @@ static void server_free(struct server *server)
             close(server->listen_fds[i]);
         }
     }
+    writes_close(&server->writes);
     scrubber_free(&server->scrubber);
     status_free(&server->status);
     free(server->served);

@@ -14,6 +14,8 @@
 #include "base/err.h"
 #include "replica/repair.h"
 #include "replica/release.h"
+#include "service/primary.h"
+#include "service/proxy.h"
 #include "source/writer.h"
 
 enum {
@@ -30,6 +32,10 @@ struct server_options {
     uint64_t scrub_bytes_per_second;    /* read again in the background; 0: nothing */
     int64_t scrub_every_ms;             /* from one pass to the next */
     const struct repair_source *repair; /* where good files come from, or NULL */
+    const struct primary *primary;      /* where they are forwarded to instead, or NULL */
+    int64_t forward_timeout_ms;         /* for its answer */
+    unsigned write_rate;                /* writes a second for each address; 0: any number */
+    struct proxies proxies;             /* whose X-Forwarded-For is believed */
     const struct writer_options *source; /* where actions run, or NULL: nowhere */
     struct release_check check;          /* what a release must pass to be served */
 };

@@ -252,7 +252,7 @@ bool status_pass_ends(struct status *status, const struct plan *plan, bool full,
 
 void status_remarks(const struct status_view *view, struct buffer *out)
 {
-    if (view->writes.is_open && !view->writes.is_connected) {
+    if (view->writes.is_open && !view->writes.is_forwarded && !view->writes.is_connected) {
         buffer_append_str(out, "the source is away: writes are answered 503\n");
     }
 }

@@ -9,15 +9,17 @@ const char *write_end_name(enum write_end end)
         [WRITE_END_DONE] = "done",       [WRITE_END_REPLAYED] = "replayed",
         [WRITE_END_MISSING] = "missing", [WRITE_END_INVALID] = "invalid",
         [WRITE_END_AWAY] = "away",       [WRITE_END_KEY_CONFLICT] = "key_conflict",
-        [WRITE_END_FAILED] = "failed",
+        [WRITE_END_FAILED] = "failed",   [WRITE_END_LIMITED] = "limited",
+        [WRITE_END_LOST] = "lost",       [WRITE_END_FORWARDED] = "forwarded",
     };
 
     return names[end];
 }
 
-void writes_init(struct writes *writes)
+void writes_init(struct writes *writes, unsigned per_second, const struct proxies *proxies)
 {
     *writes = (struct writes){.writer = NULL};
+    limits_init(&writes->limits, per_second, proxies);
     for (unsigned i = 0; i < WRITE_ENDS; i++) {
         atomic_init(&writes->ends[i], 0);
     }
@@ -40,6 +42,12 @@ enum err writes_open(struct writes *writes, const struct writer_options *options
         keep_text(writes, definition->text);
     }
     return rc;
+}
+
+void writes_forward(struct writes *writes, const struct primary *primary, int64_t timeout_ms)
+{
+    writes->primary = primary;
+    writes->forward_timeout_ms = (uint64_t)timeout_ms;
 }
 
 void writes_define(struct writes *writes, const struct definition *definition)
@@ -70,13 +78,13 @@ enum write_end writes_end_of(const struct write_job *job)
 
 void writes_look(const struct writes *writes, struct writes_view *out)
 {
-    struct writer_state state;
+    struct writer_state state = {.is_connected = false};
 
-    *out = (struct writes_view){.is_open = writes->writer != NULL};
-    if (!out->is_open) {
-        return;
+    *out = (struct writes_view){.is_open = writes->writer != NULL || writes->primary != NULL,
+                                .is_forwarded = writes->primary != NULL};
+    if (writes->writer != NULL) {
+        writer_look(writes->writer, &state);
     }
-    writer_look(writes->writer, &state);
     out->is_connected = state.is_connected;
     out->waiting = state.waiting;
     for (unsigned i = 0; i < WRITE_ENDS; i++) {
@@ -88,6 +96,7 @@ void writes_close(struct writes *writes)
 {
     writer_close(writes->writer);
     free(writes->definition);
+    limits_free(&writes->limits);
     writes->writer = NULL;
     writes->definition = NULL;
 }

@@ -179,8 +179,7 @@ static void node_open(struct node *node, const char *host, unsigned port)
     assert_int_equal(uv_loop_init(&node->uv), 0);
     snprintf(url, sizeof url, "http://%s:%u", host, port);
     assert_int_equal(primary_parse(url, &node->primary, &msg), ERR_NONE);
-    assert_int_equal(forwarder_open(&node->uv, &node->primary, TIMEOUT_MS, &node->forwarder, &msg),
-                     ERR_NONE);
+    node->forwarder = forwarder_open(&node->uv, &node->primary, TIMEOUT_MS);
 }
 
 static void node_close(struct node *node)
@@ -360,7 +359,6 @@ static void a_primary_that_is_not_there_is_told_at_once_and_found_again(void **s
     struct stage gone;
     struct stage stage;
     struct node node;
-    struct forward_counts counts = {.answered = 0};
     uint64_t began_ns = uv_hrtime();
 
     (void)state;
@@ -374,10 +372,6 @@ static void a_primary_that_is_not_there_is_told_at_once_and_found_again(void **s
     stage_open(&stage, &script, 1);
     snprintf(node.primary.port, sizeof node.primary.port, "%u", stage.port);
     assert_int_equal(ask(&node, false), FORWARD_ANSWERED);
-    forwarder_counts(node.forwarder, &counts);
-    assert_int_equal(counts.away, 10);
-    assert_int_equal(counts.answered, 1);
-    assert_int_equal(counts.lost, 0);
     node_close(&node);
     stage_close(&stage);
 }
