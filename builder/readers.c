@@ -104,7 +104,9 @@ static enum err attempt(struct readers *readers, const struct work *work, struct
     if (rc != ERR_NONE) {
         return rc;
     }
-    rc = source_write_position(readers->sources[0], &readers->write_position, msg);
+    if (readers->count > 0) {
+        rc = source_write_position(readers->sources[0], &readers->write_position, msg);
+    }
     if (rc == ERR_NONE) {
         rc = advise_import(readers, work->definition, work_run(work, files, results, msg), msg);
     }
