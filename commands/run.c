@@ -22,6 +22,7 @@
 #include "commands/run.h"
 #include "definition/definition.h"
 #include "replica/signing_key.h"
+#include "service/rate.h"
 
 enum {
     ANSWER_POLL_MS = 20,
@@ -50,6 +51,8 @@ static const struct option options[] = {
                     "how often the source is asked for changes"),
     OPTION_INTEGER("threads", "N", NULL, 1, 256, struct run_options, threads,
                    "event loops of the service; by default one a core"),
+    OPTION_INTEGER("write-rate", "N", "50", 0, RATE_MAX, struct run_options, write_rate,
+                   "writes a second for each client address; 0: any number"),
     OPTION_TEXT("accept", "NAME[,NAME]", NULL, struct run_options, accept,
                 "checks that the first build leaves out: empty, shrink, growth, requests"),
     OPTION_TEXT("sign", "KEY", NULL, struct run_options, sign,
@@ -141,6 +144,7 @@ static enum err serve(const struct run_options *o, const struct definition *defi
                       struct errmsg *msg)
 {
     char threads[TEXT_MAX];
+    char write_rate[TEXT_MAX];
     char every[TEXT_MAX];
     struct child service;
     struct child builder;
@@ -150,12 +154,14 @@ static enum err serve(const struct run_options *o, const struct definition *defi
 
     snprintf(every, sizeof every, "%" PRId64 "ms", o->every_ms);
     snprintf(threads, sizeof threads, "%" PRId64, o->threads);
+    snprintf(write_rate, sizeof write_rate, "%" PRId64, o->write_rate);
     init_build(&builder, o);
     child_add(&builder, "--every", every);
     child_init(&service, "serve");
     child_add(&service, "--root", o->root);
     child_add(&service, "--listen", o->listen);
     child_add(&service, "--source", o->source);
+    child_add(&service, "--write-rate", write_rate);
     if (o->admin != NULL) {
         child_add(&service, "--admin", o->admin);
     }

@@ -19,6 +19,7 @@ struct run_options {
     const char *admin; /* NULL: nowhere */
     int64_t every_ms;
     int64_t threads; /* 0: what serve takes by itself */
+    int64_t write_rate;
     const char *accept;
     const char *sign;
 };

@@ -116,7 +116,7 @@ class WritingCase(support.TestCase):
         if source:
             arguments = ("--source", "sqlite:" + self.source, *arguments)
         self.service = self.start("serve", "--root", self.root, "--listen", "127.0.0.1:0",
-                                  "--threads", 1, *arguments)
+                                  "--threads", 1, "--write-rate", 0, *arguments)
         _, self.port = shelf.listening(self.service)
         if source:
             support.wait_until(lambda: self.ask(get("/visits")).status == 200, what="the source")
