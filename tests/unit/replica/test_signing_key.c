@@ -177,11 +177,13 @@ static void a_damaged_secret_does_not_fit_its_id(void **state)
     struct buffer text;
     char expected[256];
     struct signing_key *read = NULL;
+    char *place;
 
     write_key(fixture);
     buffer_init(&text, KEY_LINE_MAX);
     assert_int_equal(file_read(fixture->path, &text, &fixture->msg), ERR_NONE);
-    text.ptr[strlen("ed25519-secret ") + 5] ^= 1;
+    place = text.ptr + strlen("ed25519-secret ") + 5;
+    *place = *place == 'A' ? 'B' : 'A';
     replace(fixture, buffer_slice(&text));
     assert_int_equal(signing_key_read(fixture->path, &read, &fixture->msg), ERR_INPUT);
     snprintf(expected, sizeof expected, "not %s as the file says: it is damaged",
