@@ -55,20 +55,10 @@ static void keep(struct http *http)
     http->is_kept = true;
 }
 
-/* Adds bytes to PART; STATUS is the answer when that is too much. */
-static int grow(struct http *http, struct http_part *part, const char *at, size_t len,
-                unsigned status)
+static int grow_kept(struct http *http, struct http_part *part, const char *at, size_t len,
+                     unsigned status)
 {
-    if (!http->is_kept) {
-        if (part->len == 0) {
-            part->offset = (uint32_t)(at - http->fed);
-        }
-        if (http->fed + part->offset + part->len == at) {
-            part->len += (uint32_t)len;
-            return 0;
-        }
-        keep(http);
-    }
+    keep(http);
     if (part->len == 0) {
         part->offset = (uint32_t)http->kept.len;
     } else if (part->offset + part->len != http->kept.len) {
@@ -77,6 +67,20 @@ static int grow(struct http *http, struct http_part *part, const char *at, size_
     buffer_append(&http->kept, at, len);
     part->len += (uint32_t)len;
     return http->kept.overflowed ? refuse(http, status) : 0;
+}
+
+/* Adds bytes to PART; STATUS is the answer when that is too much. Once a header line or more often. */
+static inline int grow(struct http *http, struct http_part *part, const char *at, size_t len,
+                       unsigned status)
+{
+    uint32_t offset = (uint32_t)(at - http->fed);
+
+    if (http->is_kept || (part->len > 0 && part->offset + part->len != offset)) {
+        return grow_kept(http, part, at, len, status);
+    }
+    part->offset = offset - part->len;
+    part->len += (uint32_t)len;
+    return 0;
 }
 
 /* ---- what the parser finds ---- */
@@ -166,7 +170,7 @@ static int on_header_value(llhttp_t *parser, const char *at, size_t len)
         return result;
     }
     if (http->join != NULL) {
-        result = grow(http, http->value, http->join, strlen(http->join), 431);
+        result = grow_kept(http, http->value, http->join, strlen(http->join), 431);
         http->join = NULL;
     }
     return result == 0 ? grow(http, http->value, at, len, 431) : result;
