@@ -121,9 +121,8 @@ class TestForward(Case):
                               ('{"text": "other"}', {"Idempotency-Key": "k"}),
                               ('{"text": "a"}', {"Idempotency-Key": "a b"})):
             seen = []
-            for port in (primary, node):
-                # A key of its own for each of the two, as short as the other.
-                own = {name: f"{port}"[-1] + value for name, value in headers.items()}
+            for port, key in (primary, "p"), (node, "n"):
+                own = {name: key + value for name, value in headers.items()}
                 answer = support.request(port, "/notes", "POST", own, body)
                 kept = {name: answer.headers.get(name) for name in
                         ("content-type", "retry-after", "idempotent-replayed")}
