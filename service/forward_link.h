@@ -90,7 +90,7 @@ void forwarder_finish(struct forwarder *forwarder, struct forward *forward,
 /* Without a whole answer: what is known of it depends on whether it was sent. */
 void forwarder_fail(struct forwarder *forwarder, struct forward *forward);
 
-/* The primary cannot be reached: all that waits fails at once, for a quick 503 is better than a slow. */
+/* The primary cannot be reached: all that waits fails now, better a quick 503 than a slow one. */
 void forwarder_give_up(struct forwarder *forwarder, const char *reason);
 
 /* A connection is gone. */

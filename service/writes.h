@@ -1,10 +1,10 @@
 /*
  * The writes of a service: its writer, and how they end.
  *
- * Lifetime: writes_init, writes_open when there is a source or writes_forward when there is a primary,
- * writes_close. All loops share one.
- * Thread-safety: any thread may submit, count and look between writes_open and writes_close; the other
- * functions belong to the owner.
+ * Lifetime: writes_init, writes_open when there is a source or writes_forward when there is a
+ * primary, writes_close. All loops share one.
+ * Thread-safety: any thread may submit, count and look between writes_open and writes_close; the
+ * other functions belong to the owner.
  */
 #ifndef VITRINE_SERVICE_WRITES_H
 #define VITRINE_SERVICE_WRITES_H
