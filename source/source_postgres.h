@@ -17,10 +17,11 @@
 #include "source/driver.h"
 
 enum {
-    POSTGRES_IDLE_MAX = 16,        /* connections kept open without a stream */
-    POSTGRES_SNAPSHOT_MAX = 64,    /* bytes of the name of an exported snapshot, NUL included */
-    POSTGRES_SQL_MAX = 1 << 20,    /* bytes of a generated statement */
-    POSTGRES_STATEMENT_SHOWN = 200 /* bytes of a statement in an error message */
+    POSTGRES_IDLE_MAX = 16,         /* connections kept open without a stream */
+    POSTGRES_SNAPSHOT_MAX = 64,     /* bytes of the name of an exported snapshot, NUL included */
+    POSTGRES_SQL_MAX = 1 << 20,     /* bytes of a generated statement */
+    POSTGRES_STATEMENT_SHOWN = 200, /* bytes of a statement in an error message */
+    POSTGRES_PARAMETERS_MAX = 96    /* of a connection, the NULL behind the last included */
 };
 
 struct source_postgres {
@@ -55,6 +56,22 @@ enum err postgres_error(const struct source_postgres *source, PGconn *conn, cons
 /* Reads PLACE, the URL behind its scheme, into source->options; ERR_USAGE when it is none. */
 MUST_CHECK enum err postgres_read_place(struct source_postgres *source, const char *place,
                                         struct errmsg *msg);
+
+/* What a connection is opened with: PQconnectdbParams and PQconnectStartParams take these. */
+struct postgres_parameters {
+    const char *names[POSTGRES_PARAMETERS_MAX];
+    const char *values[POSTGRES_PARAMETERS_MAX];
+    unsigned count;
+};
+void postgres_collect_parameters(const struct source_postgres *source,
+                                 struct postgres_parameters *out);
+
+/* For PQsetNoticeProcessor: into the log. */
+void postgres_on_notice(void *arg, const char *text);
+
+/* Names the source after the first database that is reached; ERR_SOURCE for a server that is too old. */
+MUST_CHECK enum err postgres_check_server(struct source_postgres *source, const PGconn *conn,
+                                          struct errmsg *msg);
 
 /* A new connection with our settings; the caller passes it to PQfinish. The first names the source. */
 MUST_CHECK enum err postgres_connect(struct source_postgres *source, PGconn **out,

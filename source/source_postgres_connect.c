@@ -6,7 +6,6 @@
 #include "source/source_postgres_wait.h"
 
 enum {
-    PARAMETERS_MAX = 96,
     ERROR_MAX = 4096,              /* bytes of a text of libpq that is passed on */
     LEAST_SERVER_VERSION = 130000, /* the first with pg_current_snapshot */
 };
@@ -71,22 +70,19 @@ static bool is_open_to_us(const struct source_postgres *source, const char *name
            (option->envvar == NULL || getenv(option->envvar) == NULL);
 }
 
-struct parameters {
-    const char *names[PARAMETERS_MAX];
-    const char *values[PARAMETERS_MAX];
-    unsigned count;
-};
-
-static void add_parameter(struct parameters *parameters, const char *name, const char *value)
+static void add_parameter(struct postgres_parameters *parameters, const char *name,
+                          const char *value)
 {
-    if (parameters->count < PARAMETERS_MAX - 1) {
+    if (parameters->count < POSTGRES_PARAMETERS_MAX - 1) {
         parameters->names[parameters->count] = name;
         parameters->values[parameters->count++] = value;
     }
 }
 
-static void collect_parameters(const struct source_postgres *source, struct parameters *out)
+void postgres_collect_parameters(const struct source_postgres *source,
+                                 struct postgres_parameters *out)
 {
+    memset(out, 0, sizeof *out);
     for (const PQconninfoOption *option = source->options; option->keyword != NULL; option++) {
         if (option->val != NULL && strcmp(option->keyword, "client_encoding") != 0) {
             add_parameter(out, option->keyword, option->val);
@@ -122,7 +118,7 @@ static const char loading_sql[] =
 
 static const char reading_sql[] = "SET default_transaction_read_only = on";
 
-static void on_notice(void *arg, const char *text)
+void postgres_on_notice(void *arg, const char *text)
 {
     struct buffer line;
 
@@ -157,11 +153,14 @@ static void name_source(struct source_postgres *source, const char *database)
     buffer_free(&label);
 }
 
-static enum err check_server(const struct source_postgres *source, const PGconn *conn,
-                             struct errmsg *msg)
+enum err postgres_check_server(struct source_postgres *source, const PGconn *conn,
+                               struct errmsg *msg)
 {
     int version = PQserverVersion(conn);
 
+    if (source->label == NULL) {
+        name_source(source, PQdb(conn));
+    }
     if (version >= LEAST_SERVER_VERSION) {
         return ERR_NONE;
     }
@@ -171,21 +170,18 @@ static enum err check_server(const struct source_postgres *source, const PGconn 
 
 enum err postgres_connect(struct source_postgres *source, PGconn **out, struct errmsg *msg)
 {
-    struct parameters parameters = {.count = 0};
+    struct postgres_parameters parameters;
     PGconn *conn;
     enum err rc = ERR_NONE;
 
-    collect_parameters(source, &parameters);
+    postgres_collect_parameters(source, &parameters);
     conn = PQconnectdbParams(parameters.names, parameters.values, 0);
     if (PQstatus(conn) != CONNECTION_OK) {
         rc = connect_error(source, conn, msg);
         goto out;
     }
-    PQsetNoticeProcessor(conn, on_notice, NULL);
-    if (source->label == NULL) {
-        name_source(source, PQdb(conn));
-    }
-    rc = check_server(source, conn, msg);
+    PQsetNoticeProcessor(conn, postgres_on_notice, NULL);
+    rc = postgres_check_server(source, conn, msg);
     if (rc == ERR_NONE) {
         rc = postgres_run(source, conn, session_sql, msg);
     }
