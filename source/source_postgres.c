@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/number.h"
+#include "source/writer_driver.h"
 
 /* ---- opening ---- */
 
@@ -197,4 +198,5 @@ const struct source_operations source_postgres_operations = {
     .load_abandon = postgres_load_abandon,
     .find_record = postgres_find_record,
     .settle = postgres_settle,
+    .writer = &writer_postgres_operations,
 };

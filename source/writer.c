@@ -11,7 +11,7 @@
 #include "source/writer_driver.h"
 
 enum {
-    CONNECTIONS_DEFAULT = 8,
+    CONNECTIONS_DEFAULT = 64,
     TIMEOUT_DEFAULT_MS = 5000,
     KEEP_KEYS_DEFAULT_MS = 24 * 3600 * 1000,
 };
@@ -154,6 +154,7 @@ void writer_submit(struct writer *writer, struct write_job *job)
     bool is_full;
 
     job->deadline_ms = monotonic_ms() + writer->options.timeout_ms;
+    job->attempts = 0;
     job->rows = NULL;
     job->is_replay = false;
     job->position = 0;

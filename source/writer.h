@@ -4,7 +4,8 @@
  * Good for: any number of threads that submit jobs and go on; a job is answered by a callback after its
  * transaction was committed (synced to disk), or was rolled back as a whole.
  * Under the hood: one thread a writer. SQLite: the jobs that wait share one transaction and one fsync,
- * each in a savepoint of its own. PostgreSQL: a few connections in pipeline mode, waited for with poll(2).
+ * each in a savepoint of its own. PostgreSQL: connections in pipeline mode, as many as are needed, waited
+ * for with poll(2).
  *
  *   caller                      the writer's thread
  *   writer_submit(job) ----->   statements ... job->reply(job) ... COMMIT ... job->done(job)
@@ -38,7 +39,7 @@ struct writer;
 
 struct writer_options {
     const char *url;      /* as source_open */
-    unsigned connections; /* PostgreSQL; 0: 8 */
+    unsigned connections; /* PostgreSQL: at most, opened as they are needed; 0: 64 */
     int64_t timeout_ms;   /* of a job, waiting included; 0: 5 s */
     int64_t keep_keys_ms; /* how long keys are remembered; 0: a day */
 };
@@ -97,6 +98,7 @@ struct write_job {
 
     struct write_job *next; /* the writer's */
     int64_t deadline_ms;    /* the writer's */
+    unsigned attempts;      /* the writer's */
 };
 
 /*

@@ -44,6 +44,7 @@ struct writer_operations {
 };
 
 extern const struct writer_operations writer_sqlite_operations;
+extern const struct writer_operations writer_postgres_operations;
 
 struct writer {
     /* ---- set by the driver's `open` ---- */
