@@ -118,20 +118,25 @@ static inline void on_done(struct write_job *job)
     pthread_mutex_unlock(&test->mutex);
 }
 
-static inline void job_init(struct test_job *test, const struct made_action *made)
+static inline void job_init_action(struct test_job *test, const struct action *action)
 {
     memset(test, 0, sizeof *test);
     arena_init(&test->arena, 1024);
     buffer_init(&test->job.body, 1000);
     pthread_mutex_init(&test->mutex, NULL);
     pthread_cond_init(&test->answered, NULL);
-    test->job.action = &made->action;
+    test->job.action = action;
     test->job.takes = test->takes;
     test->job.items = test->items;
     test->job.now_ms = 1600000000000;
     test->job.arena = &test->arena;
     test->job.reply = reply_created;
     test->job.done = on_done;
+}
+
+static inline void job_init(struct test_job *test, const struct made_action *made)
+{
+    job_init_action(test, &made->action);
 }
 
 static inline void job_free(struct test_job *test)
