@@ -145,8 +145,8 @@ static void connect_more(struct forwarder *forwarder)
             }
             return;
         }
-        link_connect(forwarder, forwarder->address_preferred, 0,
-                     uv_now(forwarder->uv) + FORWARD_CONNECT_MS);
+        forward_link_connect(forwarder, forwarder->address_preferred, 0,
+                             uv_now(forwarder->uv) + FORWARD_CONNECT_MS);
     }
 }
 
@@ -170,10 +170,10 @@ void forwarder_pump(struct forwarder *forwarder)
            (link = idle_link(forwarder)) != NULL) {
         struct forward *forward = queue_take(forwarder);
 
-        if (link_start(link, forward)) {
+        if (forward_link_start(link, forward)) {
             continue;
         }
-        link_close(link);
+        forward_link_close(link);
         if (++forward->start_count < STARTS_MAX) {
             forwarder_requeue(forwarder, forward);
         } else {
@@ -214,7 +214,7 @@ static void on_tick(uv_timer_t *timer)
     /* A connection that closes stays in the list until its callback. */
     for (struct link *link = forwarder->links; link != NULL; link = next) {
         next = link->next;
-        link_check_time(link, now_ms);
+        forward_link_check_time(link, now_ms);
     }
     fail_late(forwarder, now_ms);
     if (forwarder->link_count == 0 && forwarder->first == NULL) {
@@ -276,7 +276,7 @@ void forwarder_close(struct forwarder *forwarder)
     for (struct link *link = forwarder->links; link != NULL; link = link->next) {
         struct forward *forward = link->state == LINK_BUSY ? link->forward : NULL;
 
-        link_close(link);
+        forward_link_close(link);
         if (forward != NULL) {
             forwarder_fail(forwarder, forward);
         }

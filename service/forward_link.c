@@ -49,7 +49,7 @@ static void on_link_closed(uv_handle_t *handle)
     forwarder_check_closed(forwarder);
 }
 
-void link_close(struct link *link)
+void forward_link_close(struct link *link)
 {
     if (link->state == LINK_CLOSING) {
         return;
@@ -66,7 +66,7 @@ static void link_lose(struct link *link, bool may_repeat)
     struct forwarder *forwarder = link->forwarder;
     struct forward *forward = link->forward;
 
-    link_close(link);
+    forward_link_close(link);
     primary_answer_free(&forward->answer);
     primary_answer_init(&forward->answer);
     if (may_repeat && forward->is_repeatable && !forward->is_repeated) {
@@ -97,7 +97,7 @@ static void on_answer(struct link *link)
     if (forward->answer.keeps_alive && !link->is_writing) {
         link_idle(link);
     } else {
-        link_close(link);
+        forward_link_close(link);
     }
     forwarder_finish(forwarder, forward, FORWARD_ANSWERED);
     forwarder_pump(forwarder);
@@ -119,7 +119,7 @@ static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf)
         return;
     }
     if (link->state != LINK_BUSY) {
-        link_close(link); /* it ended, or says what it was not asked */
+        forward_link_close(link); /* it ended, or says what it was not asked */
     } else if (count < 0 ||
                !primary_answer_feed(&link->forward->answer, slice_of(buf->base, (size_t)count))) {
         link_lose(link, true);
@@ -137,7 +137,7 @@ static void on_written(uv_write_t *request, int status)
     link->is_writing = false;
 }
 
-bool link_start(struct link *link, struct forward *forward)
+bool forward_link_start(struct link *link, struct forward *forward)
 {
     uv_buf_t buf = uv_buf_init((char *)forward->request.ptr, (unsigned)forward->request.len);
     int sent = uv_try_write(stream(link), &buf, 1);
@@ -165,12 +165,12 @@ static void link_fail(struct link *link, int status)
     struct forwarder *forwarder = link->forwarder;
     bool is_late = uv_now(forwarder->uv) >= link->deadline_ms;
 
-    link_close(link);
+    forward_link_close(link);
     if (is_late || link->tries + 1 >= forwarder->address_count) {
         forwarder_give_up(forwarder, is_late ? "it does not answer" : uv_strerror(status));
     } else {
-        link_connect(forwarder, (link->address + 1) % forwarder->address_count, link->tries + 1,
-                     link->deadline_ms);
+        forward_link_connect(forwarder, (link->address + 1) % forwarder->address_count,
+                             link->tries + 1, link->deadline_ms);
     }
 }
 
@@ -196,8 +196,8 @@ static void on_connected(uv_connect_t *request, int status)
     forwarder_pump(forwarder);
 }
 
-void link_connect(struct forwarder *forwarder, unsigned address, unsigned tries,
-                  uint64_t deadline_ms)
+void forward_link_connect(struct forwarder *forwarder, unsigned address, unsigned tries,
+                          uint64_t deadline_ms)
 {
     struct link *link = memory_calloc(1, sizeof *link);
     int result = uv_tcp_init(forwarder->uv, &link->tcp);
@@ -226,13 +226,13 @@ void link_connect(struct forwarder *forwarder, unsigned address, unsigned tries,
 
 /* ---- time ---- */
 
-void link_check_time(struct link *link, uint64_t now_ms)
+void forward_link_check_time(struct link *link, uint64_t now_ms)
 {
     if (link->state == LINK_BUSY && now_ms >= link->forward->deadline_ms) {
         link_lose(link, false);
     } else if (link->state == LINK_CONNECTING && now_ms >= link->deadline_ms) {
         link_fail(link, UV_ETIMEDOUT);
     } else if (link->state == LINK_IDLE && now_ms >= link->deadline_ms) {
-        link_close(link);
+        forward_link_close(link);
     }
 }

@@ -64,17 +64,17 @@ struct forwarder {
 /* ---- forward_link.c ---- */
 
 /* Connects to the address of that number by DEADLINE_MS, after so many TRIES of others. */
-void link_connect(struct forwarder *forwarder, unsigned address, unsigned tries,
-                  uint64_t deadline_ms);
+void forward_link_connect(struct forwarder *forwarder, unsigned address, unsigned tries,
+                          uint64_t deadline_ms);
 
 /* Sends FORWARD. False when the connection turned out to have ended before a byte was sent. */
-bool link_start(struct link *link, struct forward *forward);
+bool forward_link_start(struct link *link, struct forward *forward);
 
 /* Its place is free at once; its memory is, when the loop has closed the handle. */
-void link_close(struct link *link);
+void forward_link_close(struct link *link);
 
 /* Ends what takes too long. */
-void link_check_time(struct link *link, uint64_t now_ms);
+void forward_link_check_time(struct link *link, uint64_t now_ms);
 
 /* ---- forward.c ---- */
 
