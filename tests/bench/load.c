@@ -1,11 +1,13 @@
 /*
  * load: closed-loop HTTP load over keep-alive connections, one request at a time on each.
  *
- *   load PORT PATH FROM TO CONNECTIONS SECONDS REQUESTS SEED [RATE]
+ *   load PORT PATH FROM TO CONNECTIONS SECONDS REQUESTS SEED [RATE [BODIES]]
  *
- * PATH may hold one %d, which becomes a random number of FROM .. TO. The run ends after SECONDS or
+ * PATH may hold one %d, which becomes a random number of FROM .. TO. It may be several paths with a
+ * blank between them, which are asked for in turn. The run ends after SECONDS or
  * after REQUESTS answers, whichever comes first (0: no such bound), or with SIGTERM. It prints one JSON
- * object.
+ * object. With BODIES, a file of one JSON text a line, requests are POST and each has one of these at
+ * random; otherwise they are GET.
  *
  * A closed loop finds the highest rate that a server sustains. Its latencies are those at that
  * rate: they say little about a server that is not saturated. With RATE, requests have their times,
@@ -34,6 +36,9 @@ enum {
     EVENTS = 256,
     SECONDS_MAX = 3600,
     PATH_SIZE_MAX = 1024,
+    PATHS_MAX = 8,
+    BODY_SIZE_MAX = 16384,
+    BODIES_MAX = 1 << 20,
     MAX_WAIT_NS = 100000000,
     SUB_BITS = 6, /* buckets of 1/64 of their octave: 1.6 % */
     BUCKETS = 64 << SUB_BITS,
@@ -49,16 +54,23 @@ struct connection {
     char head[HEAD_MAX];
 };
 
-struct load {
-    struct sockaddr_in address;
+struct path {
     char before[PATH_SIZE_MAX]; /* of the number */
     char after[PATH_SIZE_MAX];
     bool has_number;
+};
+
+struct load {
+    struct sockaddr_in address;
+    struct path paths[PATHS_MAX];
+    unsigned path_count;
     uint64_t from;
     uint64_t span;
     uint64_t requests_max;
     uint64_t random;
-    double rate; /* requests a second; 0: as many as go */
+    double rate;   /* requests a second; 0: as many as go */
+    char **bodies; /* of POST */
+    size_t body_count;
     int64_t start_ns;
     struct connection *connections;
     unsigned connection_count;
@@ -179,24 +191,39 @@ static int64_t due_ns(const struct load *load)
                           : now_ns();
 }
 
+/* Writes the next request; returns its size. */
+static int make_request(struct load *load, char *request, size_t size)
+{
+    const struct path *path = &load->paths[load->started % load->path_count];
+    char number[24] = "";
+    const char *body;
+
+    if (path->has_number) {
+        uint64_t value = load->from + next_random(load) % load->span;
+
+        snprintf(number, sizeof number, "%llu", (unsigned long long)value);
+    }
+    if (load->body_count == 0) {
+        return snprintf(request, size, "GET %s%s%s HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                        path->before, number, path->after);
+    }
+    body = load->bodies[next_random(load) % load->body_count];
+    return snprintf(request, size,
+                    "POST %s%s%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                    "Content-Length: %zu\r\n\r\n%s",
+                    path->before, number, path->after, strlen(body), body);
+}
+
 static void send_request(struct load *load, struct connection *connection)
 {
+    static char request[3 * PATH_SIZE_MAX + BODY_SIZE_MAX];
     int64_t sent_ns = due_ns(load);
-
-    char request[3 * PATH_SIZE_MAX];
-    char number[24] = "";
     int len;
 
     if (load->requests_max != 0 && load->started == load->requests_max) {
         return;
     }
-    if (load->has_number) {
-        uint64_t value = load->from + next_random(load) % load->span;
-
-        snprintf(number, sizeof number, "%llu", (unsigned long long)value);
-    }
-    len = snprintf(request, sizeof request, "GET %s%s%s HTTP/1.1\r\nHost: localhost\r\n\r\n",
-                   load->before, number, load->after);
+    len = make_request(load, request, sizeof request);
     load->started++;
     connection->is_waiting = true;
     connection->sent_ns = sent_ns;
@@ -361,7 +388,7 @@ static void print_result(const struct load *load, double seconds)
            (unsigned long long)load->statuses[5], (unsigned long long)load->closed);
 }
 
-static void split_path(struct load *load, const char *path)
+static void split_path(struct path *out, const char *path)
 {
     const char *number = strstr(path, "%d");
     size_t len = number != NULL ? (size_t)(number - path) : strlen(path);
@@ -369,10 +396,51 @@ static void split_path(struct load *load, const char *path)
     if (strlen(path) >= PATH_SIZE_MAX) {
         die_bad_answer("the path is longer than 1023 bytes");
     }
-    memcpy(load->before, path, len);
-    load->has_number = number != NULL;
+    memcpy(out->before, path, len);
+    out->has_number = number != NULL;
     if (number != NULL) {
-        memcpy(load->after, number + 2, strlen(number + 2));
+        memcpy(out->after, number + 2, strlen(number + 2));
+    }
+}
+
+static void split_paths(struct load *load, char *paths)
+{
+    for (char *path = strtok(paths, " "); path != NULL; path = strtok(NULL, " ")) {
+        if (load->path_count == PATHS_MAX) {
+            die_bad_answer("more than 8 paths");
+        }
+        split_path(&load->paths[load->path_count++], path);
+    }
+    if (load->path_count == 0) {
+        die_bad_answer("no path");
+    }
+}
+
+static void read_bodies(struct load *load, const char *path)
+{
+    FILE *file = fopen(path, "re");
+    char *line = NULL;
+    size_t size = 0;
+    ssize_t len;
+
+    load->bodies = calloc(BODIES_MAX, sizeof *load->bodies);
+    if (file == NULL || load->bodies == NULL) {
+        die(path);
+    }
+    while ((len = getline(&line, &size, file)) > 0) {
+        line[strcspn(line, "\n")] = '\0';
+        if (len > BODY_SIZE_MAX || load->body_count == BODIES_MAX) {
+            die_bad_answer("a body of more than 16 KiB, or more than 1048576 of them");
+        }
+        load->bodies[load->body_count] = strdup(line);
+        if (load->bodies[load->body_count++] == NULL) {
+            die(path);
+        }
+    }
+    free(line);
+    fclose(file);
+    if (load->body_count == 0) {
+        die_bad_answer("no bodies");
     }
 }
 
@@ -383,26 +451,30 @@ int main(int argc, char **argv)
     unsigned count;
     double seconds;
 
-    if (argc != 9 && argc != 10) {
-        fprintf(stderr, "usage: load PORT PATH FROM TO CONNECTIONS SECONDS REQUESTS SEED [RATE]\n");
+    if (argc < 9 || argc > 11) {
+        fprintf(stderr, "usage: load PORT PATH FROM TO CONNECTIONS SECONDS REQUESTS SEED [RATE "
+                        "[BODIES]]\n");
         return 2;
     }
     load.address.sin_family = AF_INET;
     load.address.sin_port = htons((uint16_t)strtoul(argv[1], NULL, 10));
     load.address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    split_path(&load, argv[2]);
+    split_paths(&load, argv[2]);
     load.from = strtoull(argv[3], NULL, 10);
     load.span = strtoull(argv[4], NULL, 10) - load.from + 1;
     count = (unsigned)strtoul(argv[5], NULL, 10);
     seconds = strtod(argv[6], NULL);
     load.requests_max = strtoull(argv[7], NULL, 10);
     load.random = strtoull(argv[8], NULL, 10) * 2 + 1; /* never 0 */
-    load.rate = argc == 10 ? strtod(argv[9], NULL) : 0;
+    load.rate = argc > 9 ? strtod(argv[9], NULL) : 0;
     signal(SIGTERM, on_signal);
     seconds = seconds > 0 && seconds < SECONDS_MAX ? seconds : SECONDS_MAX;
     if (count < 1 || count > CONNECTIONS_MAX || load.span == 0) {
         fprintf(stderr, "load: 1 to %d connections, FROM at most TO\n", CONNECTIONS_MAX);
         return 2;
+    }
+    if (argc > 10) {
+        read_bodies(&load, argv[10]);
     }
     load.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     for (unsigned i = 0; i < count; i++) {
