@@ -185,8 +185,8 @@ class Build(support.TestCase):
         with open(self.definition, "w", encoding="utf-8") as file:
             file.write(NESTED.replace("    key: id", "    key: id\n    keys: SELECT id FROM shelf"))
         for rows in ("10000", "1000"):
-            self.assertIn("books: keys: key column id: a row without a key",
-                          self.refused("--partition-rows", rows))
+            self.assertIn("books: keys: key column id: 1 row without a key",
+                          self.refused("--partition-rows", rows, code=3))
 
     def test_rows_that_change_while_they_are_read_are_refused(self):
         self.fill(books=[(i, "title", 1) for i in range(1000)])
@@ -210,25 +210,25 @@ class Build(support.TestCase):
 
     def test_what_the_definition_cannot_take_is_named(self):
         cases = (
-            ("a null key", "INSERT INTO loans VALUES(NULL, 20, 1, '')",
-             ("loans: ", "key column book_id: a row without a key")),
-            ("a text key", "INSERT INTO loans VALUES('x', 20, 1, '')",
+            ("a null key", "INSERT INTO loans VALUES(NULL, 20, 1, '')", 3,
+             ("loans: ", "key column book_id: 1 row without a key")),
+            ("a text key", "INSERT INTO loans VALUES('x', 20, 1, '')", 1,
              ("loans: ", 'key column book_id: "x" is not an integer')),
-            ("a text in an integer column", "INSERT INTO loans VALUES(2, 20, 'abc', '')",
+            ("a text in an integer column", "INSERT INTO loans VALUES(2, 20, 'abc', '')", 1,
              ("loans: key 2: column days: ", '"abc" is not an integer')),
-            ("a tie", "INSERT INTO loans VALUES(2, 12, 1, '')",
+            ("a tie", "INSERT INTO loans VALUES(2, 12, 1, '')", 1,
              ("loans: key 2: ", "order latest")),
-            ("a second row of a document", "INSERT INTO books VALUES(2, 'Again', 1)",
-             ("books: key 2: a second row",)),
-            ("text that is not UTF-8", "INSERT INTO books VALUES(3, CAST(x'C328' AS TEXT), 1)",
+            ("a second row of a document", "INSERT INTO books VALUES(2, 'Again', 1)", 3,
+             ("books: key 2: 2 rows, but the collection has no orders",)),
+            ("text that is not UTF-8", "INSERT INTO books VALUES(3, CAST(x'C328' AS TEXT), 1)", 1,
              ("books: key 3: column title: the text is not valid UTF-8",)),
         )
         self.fill()
         self.build()
-        for name, sql, expected in cases:
+        for name, sql, code, expected in cases:
             with self.subTest(name):
                 self.change(sql)
-                said = self.refused()
+                said = self.refused(code=code)
                 for part in expected:
                     self.assertIn(part, said)
                 self.change("DELETE FROM loans WHERE rowid > 3")

@@ -94,7 +94,7 @@ class Connection(moves.Moving):
         process, holder = self.start_and_wait_for_lock()
         self.change_what_was_read()
         cluster.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
-                     "application_name = 'vitrine' AND query LIKE '%pg_export_snapshot%'",
+                     "application_name = 'vitrine' AND query LIKE '%pg_current_snapshot%'",
                      "postgres")
         holder.run("COMMIT;")
         self.assertEqual(process.wait(60), 0, process.stderr)
