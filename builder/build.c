@@ -222,6 +222,10 @@ static enum err write_manifest(struct building *build, uint64_t number, struct e
 
     buffer_init(&text, MANIFEST_SIZE_MAX);
     rc = find_parent(build, &manifest, msg);
+    if (rc == ERR_NONE) {
+        rc = signing_digest(build->staging, build->options->sign, build->files.items,
+                            build->files.count, msg);
+    }
     manifest_write(&manifest, &text);
     if (rc == ERR_NONE && (text.overflowed || manifest.file_count > MANIFEST_FILES_MAX)) {
         rc = err_set(msg, ERR_LIMIT, "%u files are more than a manifest can list",

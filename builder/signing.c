@@ -1,5 +1,9 @@
 #include "builder/signing.h"
 
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "replica/digest.h"
 #include "replica/release.h"
 
 enum err signing_check_root(const char *root, const struct signing_key *key, struct errmsg *msg)
@@ -26,6 +30,21 @@ bool signing_covers(const char *dir, const struct signing_key *key)
     rc = release_read_manifest(dir, &(struct release_check){.trust = &trust}, &manifest, &ignored);
     manifest_free(manifest);
     return rc == ERR_NONE;
+}
+
+enum err signing_digest(const char *dir, const struct signing_key *key, struct manifest_file *files,
+                        unsigned count, struct errmsg *msg)
+{
+    enum err rc = ERR_NONE;
+
+    for (unsigned i = 0; key != NULL && rc == ERR_NONE && i < count; i++) {
+        char *path = path_join(dir, "%.*s", SLICE_ARG(files[i].path));
+
+        rc = file_digest(path, files[i].digest, msg);
+        files[i].has_digest = rc == ERR_NONE;
+        free(path);
+    }
+    return rc;
 }
 
 enum err signing_write(const char *dir, const struct signing_key *key, struct slice manifest,

@@ -7,6 +7,7 @@
 #define VITRINE_BUILDER_SIGNING_H
 
 #include "base/err.h"
+#include "replica/manifest.h"
 #include "replica/signing_key.h"
 #include "replica/trust.h"
 
@@ -16,6 +17,10 @@ MUST_CHECK enum err signing_check_root(const char *root, const struct signing_ke
 
 /* Whether the release in DIR is signed by KEY; otherwise it must be built again to be. */
 bool signing_covers(const char *dir, const struct signing_key *key);
+
+/* Fills in the digests of the COUNT files of the release in DIR. */
+MUST_CHECK enum err signing_digest(const char *dir, const struct signing_key *key,
+                                   struct manifest_file *files, unsigned count, struct errmsg *msg);
 
 /* Signs the release in DIR, whose manifest.json holds, or will hold, MANIFEST. */
 MUST_CHECK enum err signing_write(const char *dir, const struct signing_key *key,

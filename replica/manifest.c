@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <sodium.h>
 #include <xxhash.h>
 
 #include "base/file.h"
@@ -33,12 +34,25 @@ static void write_key(struct buffer *out, const char *name, const struct manifes
     }
 }
 
+static void write_digest(struct buffer *out, const struct manifest_file *file)
+{
+    if (!file->has_digest) {
+        return;
+    }
+    buffer_append_str(out, ", \"digest\": \"");
+    for (unsigned i = 0; i < DIGEST_SIZE; i++) {
+        buffer_printf(out, "%02x", file->digest[i]);
+    }
+    buffer_append_byte(out, '"');
+}
+
 static void write_file(struct buffer *out, const struct manifest_file *file)
 {
     buffer_printf(out, "    {\"kind\": \"%s\", \"path\": ", kind_names[file->kind]);
     json_write_string(out, file->path);
     buffer_printf(out, ", \"size\": %" PRIu64 ", \"hash\": \"%016" PRIx64 "\"", file->size_bytes,
                   file->hash);
+    write_digest(out, file);
     if (file->kind == FILE_PARTITION || file->kind == FILE_LISTING) {
         buffer_append_str(out, ", \"collection\": ");
         json_write_string(out, file->collection);
@@ -211,6 +225,20 @@ static bool get_hash(const json_t *object, const char *name, uint64_t *out)
     return true;
 }
 
+/* Absent in a release that is not signed. */
+static bool get_digest(const json_t *object, struct manifest_file *out)
+{
+    const json_t *value = json_object_get(object, "digest");
+    const char *text = json_string_value(value);
+    size_t got;
+
+    out->has_digest = value != NULL;
+    return value == NULL ||
+           (text != NULL && strspn(text, "0123456789abcdef") == 2 * (size_t)DIGEST_SIZE &&
+            sodium_hex2bin(out->digest, DIGEST_SIZE, text, strlen(text), NULL, &got, NULL) == 0 &&
+            got == DIGEST_SIZE);
+}
+
 static bool get_key(const struct parse *parse, const json_t *object, const char *name,
                     struct manifest_key *out)
 {
@@ -264,7 +292,7 @@ static bool read_file(const struct parse *parse, const json_t *object, struct ma
 
     if (!get_kind(object, &out->kind) || !get_text(parse, object, "path", &out->path) ||
         !path_is_safe(out->path) || !get_unsigned(object, "size", &out->size_bytes) ||
-        !get_hash(object, "hash", &out->hash)) {
+        !get_hash(object, "hash", &out->hash) || !get_digest(object, out)) {
         return false;
     }
     has_data = out->kind == FILE_PARTITION || out->kind == FILE_LISTING;

@@ -16,6 +16,7 @@
 #include "base/buffer.h"
 #include "base/err.h"
 #include "base/slice.h"
+#include "replica/digest.h"
 
 enum {
     MANIFEST_SIZE_MAX = 16 << 20,
@@ -36,7 +37,9 @@ struct manifest_file {
     struct slice collection; /* partitions and listings */
     struct slice listing;    /* FILE_LISTING: its name */
     uint64_t size_bytes;
-    uint64_t hash;       /* XXH3-64 of the whole file */
+    uint64_t hash;   /* XXH3-64 of the whole file */
+    bool has_digest; /* in a release that is signed */
+    uint8_t digest[DIGEST_SIZE];
     uint64_t first_page; /* partitions and listings: where their hashes begin in pages.xxh3 */
     uint64_t row_count;  /* partitions: rows; listings: keys */
     uint64_t key_count;  /* partitions */

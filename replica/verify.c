@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -11,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/interrupt.h"
+#include "replica/digest.h"
 #include "replica/format.h"
 
 enum { READ_SIZE = 1 << 20 };
@@ -137,6 +139,23 @@ static enum err compare_pages(const char *path, const struct manifest_file *file
     return ERR_NONE;
 }
 
+/* FILE is of a signed release. */
+static enum err check_digest(const char *path, const char *name, const struct manifest_file *file,
+                             struct errmsg *msg)
+{
+    uint8_t digest[DIGEST_SIZE];
+    enum err rc = file_digest(path, digest, msg);
+
+    if (rc == ERR_NONE && memcmp(digest, file->digest, sizeof digest) != 0) {
+        rc =
+            err_set(msg, ERR_CORRUPT,
+                    "%s: the digest differs from the manifest although the hash does not: somebody "
+                    "made the file to pass",
+                    name);
+    }
+    return rc;
+}
+
 /* PAGES are those of the release; NULL compares the file as a whole only. Messages call it NAME. */
 static enum err verify_file(const char *path, const char *name, const struct manifest_file *file,
                             const struct slice *pages, struct buffer *found, struct errmsg *msg)
@@ -154,7 +173,7 @@ static enum err verify_file(const char *path, const char *name, const struct man
     if (rc == ERR_NONE && hash != file->hash) {
         rc = err_set(msg, ERR_CORRUPT, "%s: the hash of the file differs from the manifest", name);
     }
-    return rc;
+    return rc == ERR_NONE && file->has_digest ? check_digest(path, name, file, msg) : rc;
 }
 
 static enum err verify_in(const char *dir, const struct manifest_file *file,

@@ -4,6 +4,8 @@
  * pages.xxh3 holds the XXH3-64 of every 4096-byte page (8 bytes each, little endian) of all
  * partitions and listings, in the order of the manifest; its own hash stands in the manifest.
  *
+ * A manifest that is signed has digests of the files, too (digest.h); wherever a file is compared, it is.
+ *
  * Thread-safety: no state.
  */
 #ifndef VITRINE_REPLICA_VERIFY_H

@@ -23,6 +23,8 @@ static struct manifest_file files[] = {
      .collection = TEXT("loans"),
      .size_bytes = 8192,
      .hash = 0xfedcba9876543210,
+     .has_digest = true,
+     .digest = {0x00, 0x9f, 0xff, [31] = 0x0a},
      .first_page = 0,
      .row_count = 1000000,
      .key_count = 17,
@@ -150,6 +152,8 @@ static void assert_same_file(const struct manifest_file *a, const struct manifes
     assert_true(slice_equal(a->listing, b->listing));
     assert_int_equal(a->size_bytes, b->size_bytes);
     assert_true(a->hash == b->hash);
+    assert_int_equal(a->has_digest, b->has_digest);
+    assert_memory_equal(a->digest, b->digest, DIGEST_SIZE);
     assert_int_equal(a->first_page, b->first_page);
     assert_int_equal(a->row_count, b->row_count);
     assert_int_equal(a->key_count, b->key_count);
@@ -372,6 +376,10 @@ static void a_manifest_that_is_wrong_says_what(void **state)
         {"\"files\": [", "\"files\": {}, \"more\": [", "the list of files is not readable"},
         {"\"kind\": \"pages\"", "\"kind\": \"page\"", "file 5 of the list is not readable"},
         {"fedcba9876543210", "FEDCBA9876543210", "file 1 of the list is not readable"},
+        {"\"digest\": \"00", "\"digest\": \"", "file 1 of the list is not readable"},
+        {"\"digest\": \"00", "\"digest\": \"0000", "file 1 of the list is not readable"},
+        {"\"digest\": \"00", "\"digest\": \"0g", "file 1 of the list is not readable"},
+        {"\"digest\": \"00", "\"digest\": 0, \"more\": \"", "file 1 of the list is not readable"},
         {"\"size\": 8192", "\"size\": 8193", "file 1 of the list is not readable"},
         {"\"size\": 8192", "\"size\": -1", "file 1 of the list is not readable"},
         {"\"size\": 8192", "\"size\": 4096", "the content hash differs"},
