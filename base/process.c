@@ -51,6 +51,7 @@ const char *process_describe_end(int status, char *text, size_t size)
 static void become(const struct process *process, const int *write_fds, pid_t parent)
 {
     int null_fd = open("/dev/null", O_RDONLY);
+    sigset_t none;
 
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != parent || setpgid(0, 0) != 0 ||
         null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 || dup2(write_fds[OUT], STDOUT_FILENO) < 0 ||
@@ -60,9 +61,22 @@ static void become(const struct process *process, const int *write_fds, pid_t pa
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
     signal(SIGPIPE, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL); /* what the thread that runs it blocks, it shall hear */
     setenv("LC_ALL", "C", 1); /* its messages are read by us; only one thread is alive here */
     execvp(process->arguments[0], (char *const *)process->arguments);
     _exit(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_FOUND - 1);
+}
+
+/* An inherited "ignore" would reap the child behind our back, and its end be waited for for ever. */
+static void keep_children(void)
+{
+    struct sigaction action;
+
+    if (sigaction(SIGCHLD, NULL, &action) == 0 &&
+        (action.sa_handler == SIG_IGN || ((unsigned)action.sa_flags & SA_NOCLDWAIT) != 0)) {
+        signal(SIGCHLD, SIG_DFL);
+    }
 }
 
 static void close_fds(int *fds)
@@ -92,6 +106,7 @@ static enum err start(struct running *running, struct errmsg *msg)
         running->fds[i] = ends[0];
         write_fds[i] = ends[1];
     }
+    keep_children();
     running->pid = fork();
     if (running->pid < 0) {
         rc = err_sys(msg, errno, "start %s", name);

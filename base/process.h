@@ -2,10 +2,11 @@
  * Another program, run to its end while we watch: an argument vector and no shell, what it prints
  * given to the caller piece by piece.
  *
- * The child is asked to end (SIGTERM) when this process dies and when interrupt_requested() says so;
- * one that does not listen is killed. When it has ended, what it left in its process group is. So is one that read nothing for as long as it may. Its standard
- * input is empty.
+ * The child is asked to end (SIGTERM) when this process dies, when interrupt_requested() says so, and
+ * when it read nothing for as long as it may; one that does not listen is killed. When it has ended, what
+ * it left in its process group is killed, too. Its standard input is empty.
  *
+ * A SIGCHLD that is ignored is set to its default: the end of a child could not be told otherwise.
  * Thread-safety: no state; the child dies with the thread that runs it.
  */
 #ifndef VITRINE_BASE_PROCESS_H

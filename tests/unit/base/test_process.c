@@ -4,10 +4,12 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/interrupt.h"
@@ -142,6 +144,39 @@ static void what_a_child_leaves_behind_is_killed(void **state)
     assert_false(is_running(pid));
 }
 
+static void the_end_of_a_child_is_told_when_sigchld_is_ignored(void **state)
+{
+    struct heard heard;
+    struct errmsg msg;
+    int status;
+
+    (void)state;
+    signal(SIGCHLD, SIG_IGN);
+    alarm(20);
+    assert_int_equal(run("exit 3", &heard, &status, &msg), ERR_NONE);
+    alarm(0);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 3);
+    forget(&heard);
+}
+
+static void a_child_hears_signals_that_its_parent_blocks(void **state)
+{
+    struct heard heard;
+    struct errmsg msg;
+    sigset_t set;
+    int status;
+
+    (void)state;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    assert_int_equal(run("kill -TERM $$; exit 3", &heard, &status, &msg), ERR_NONE);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    assert_true(WIFSIGNALED(status));
+    forget(&heard);
+}
+
 /* Runs SCRIPT, which may read nothing for a second. */
 static int status_of_reader(const char *script)
 {
@@ -195,6 +230,8 @@ int main(void)
         cmocka_unit_test(a_program_that_does_not_exist_is_named),
         cmocka_unit_test(an_end_is_described),
         cmocka_unit_test(what_a_child_leaves_behind_is_killed),
+        cmocka_unit_test(the_end_of_a_child_is_told_when_sigchld_is_ignored),
+        cmocka_unit_test(a_child_hears_signals_that_its_parent_blocks),
         cmocka_unit_test(a_child_that_reads_nothing_for_too_long_is_ended),
         cmocka_unit_test(a_child_lives_on_while_what_it_started_reads),
         cmocka_unit_test(an_interrupt_ends_a_child_that_does_not_listen_within_a_second),
