@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "base/file.h"
 #include "base/number.h"
@@ -228,6 +230,25 @@ static enum err lock_shared(struct release *release, struct errmsg *msg)
     return rc;
 }
 
+/* A hash of the inodes of the files; 0 when one is missing. As long as they are open they are not used
+ * again. */
+static uint64_t identify_files(const struct release *release)
+{
+    const struct manifest *manifest = release->manifest;
+    uint64_t hash = 1;
+
+    for (unsigned i = 0; hash != 0 && i < manifest->file_count; i++) {
+        char *path = path_join(release->dir, "%.*s", SLICE_ARG(manifest->files[i].path));
+        struct stat st;
+        bool is_there = stat(path, &st) == 0;
+        uint64_t members[] = {hash, is_there ? (uint64_t)st.st_ino : 0};
+
+        hash = is_there ? XXH3_64bits(members, sizeof members) : 0;
+        free(path);
+    }
+    return hash;
+}
+
 enum err release_open(const char *dir, const struct release_check *check, struct release **out,
                       struct errmsg *msg)
 {
@@ -243,6 +264,9 @@ enum err release_open(const char *dir, const struct release_check *check, struct
     }
     if (rc == ERR_NONE) {
         rc = verify_sizes(dir, release->manifest, msg);
+    }
+    if (rc == ERR_NONE) {
+        release->files = identify_files(release);
     }
     if (rc == ERR_NONE && check->verify) {
         rc = verify_names(dir, release->manifest, msg);
@@ -262,6 +286,13 @@ enum err release_open(const char *dir, const struct release_check *check, struct
     }
     *out = release;
     return ERR_NONE;
+}
+
+bool release_is_replaced(const struct release *release)
+{
+    uint64_t files = identify_files(release);
+
+    return files != 0 && files != release->files;
 }
 
 struct release *release_hold(struct release *release)

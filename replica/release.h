@@ -21,6 +21,7 @@ struct release {
     char *dir;
     struct manifest *manifest;
     struct definition *definition; /* the one inside the release */
+    uint64_t files;                /* which files had its names when it was opened */
     int lock_fd;                   /* manifest.json, locked shared; -1: not yet */
     atomic_int references;
 };
@@ -49,6 +50,12 @@ MUST_CHECK enum err release_open(const char *dir, const struct release_check *ch
  */
 MUST_CHECK enum err release_read_manifest(const char *dir, const struct release_check *check,
                                           struct manifest **out, struct errmsg *msg);
+
+/*
+ * Whether a file was replaced since RELEASE was opened: what is open then is the one before, which may
+ * be damaged. A file that is missing is none that replaced another.
+ */
+bool release_is_replaced(const struct release *release);
 
 struct release *release_hold(struct release *release);
 void release_drop(struct release *release); /* accepts NULL */

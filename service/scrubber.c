@@ -180,8 +180,9 @@ static void end_pass(struct pass *pass)
         status_pass_ends(scrubber->status, pass->plan, pass->is_full, timestamp_now_ms())) {
         pass->is_mended = true;
     }
+    pass->is_mended = pass->is_mended || release_is_replaced(pass->plan->release);
     if (pass->is_mended && !status_has_failure(scrubber->status, pass->plan)) {
-        scrubber->on_mended(scrubber->context);
+        scrubber->on_mended(scrubber->context, pass->plan);
     }
 }
 

@@ -7,7 +7,7 @@
  *   SCRUBBING --damage, and there is a source--> REPAIRING the file --> SCRUBBING
  *
  * A damaged page is logged once and noted in the status. A pass after which the files on the disk are
- * better than those that are open (mended here, or by somebody else) ends with on_mended: the release
+ * better than those that are open (mended here, or replaced by somebody else) ends with on_mended: the release
  * is to be opened again. A repair that failed is logged once for each reason and noted, too; it is tried
  * again after SCRUB_RETRY_MS, twice that, and so on up to SCRUB_RETRY_MAX_MS, each time with a pass over
  * the damaged files only. An order begins that anew.
@@ -38,7 +38,7 @@ struct scrubber {
     int64_t every_ms;                   /* from the end of a pass to the next one */
     const struct repair_source *repair; /* or NULL */
     struct status *status;
-    void (*on_mended)(void *context);
+    void (*on_mended)(void *context, const struct plan *plan);
     void *context;
     uv_thread_t thread;
     bool has_thread;

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -31,8 +32,9 @@ struct server {
     struct status status;
     struct writes writes;
     struct scrubber scrubber;
-    uv_async_t mended; /* the scrubber's word that files were replaced */
-    char *served;      /* the folder of the release that is served */
+    uv_async_t mended;                        /* the scrubber's word that files were replaced */
+    struct plan *plan;                        /* that is served, one reference */
+    _Atomic(const struct plan *) mended_plan; /* whose files were replaced */
     struct admin *admin;
     char address[ADDRESS_TEXT_MAX];
     int listen_fds[SERVER_THREADS_MAX]; /* -1: taken by its loop, or closed */
@@ -70,6 +72,9 @@ static void on_signal(uv_signal_t *handle, int number)
         log_info("reload", "signal=%d", number);
         scrubber_hurry(&server->scrubber);
         swap_reload(&server->swap);
+        if (release_is_replaced(server->plan->release)) {
+            swap_reopen(&server->swap, server->plan->release->dir);
+        }
         return;
     }
     log_info("stopping", "signal=%d", number);
@@ -106,8 +111,8 @@ static void stop_loops(struct server *server)
 /* PLAN is served from now on, by the loops that there are. */
 static void note_plan(struct server *server, struct plan *plan)
 {
-    free(server->served);
-    server->served = memory_copy_str(plan->release->dir);
+    plan_drop(server->plan);
+    server->plan = plan_hold(plan);
     status_serve(&server->status, plan);
     scrubber_serve(&server->scrubber, plan);
 }
@@ -132,10 +137,11 @@ static void on_refused(void *context)
 }
 
 /* On the scrubber's thread, which ends before this handle is closed. */
-static void on_mended(void *context)
+static void on_mended(void *context, const struct plan *plan)
 {
     struct server *server = context;
 
+    atomic_store(&server->mended_plan, plan);
     uv_async_send(&server->mended);
 }
 
@@ -143,7 +149,9 @@ static void on_mended_wake(uv_async_t *wake)
 {
     struct server *server = wake->data;
 
-    swap_reopen(&server->swap, server->served);
+    if (atomic_load(&server->mended_plan) == server->plan) { /* otherwise that has been done */
+        swap_reopen(&server->swap, server->plan->release->dir);
+    }
 }
 
 /* A connection is a file descriptor; the soft limit is often 1024. */
@@ -159,8 +167,7 @@ static void raise_file_limit(void)
 
 /*
  * A write to a broken connection is an error, no signal; a parent may have blocked the others. A
- * SIGHUP before there is anything to reload asks for nothing. A parent that ignores SIGCHLD hands that
- * down; then nobody could wait for an rsync.
+ * SIGHUP before there is anything to reload asks for nothing.
  */
 static void prepare_signals(void)
 {
@@ -168,7 +175,6 @@ static void prepare_signals(void)
 
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
-    signal(SIGCHLD, SIG_DFL);
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
@@ -380,7 +386,7 @@ static void server_free(struct server *server)
     writes_close(&server->writes);
     scrubber_free(&server->scrubber);
     status_free(&server->status);
-    free(server->served);
+    plan_drop(server->plan);
     free(server);
 }
 
