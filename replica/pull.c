@@ -4,7 +4,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -108,6 +107,12 @@ static enum err fetch_signature(struct pulling *pull, struct errmsg *msg)
     return rc;
 }
 
+static bool is_wanted(const struct pulling *pull, const struct manifest *manifest)
+{
+    return manifest != NULL && manifest->number == pull->manifest->number &&
+           manifest->content_hash == pull->manifest->content_hash;
+}
+
 /* Believes the manifest when a key that is trusted signed it: before any other file is asked for. */
 static enum err believe(struct pulling *pull, struct errmsg *msg)
 {
@@ -122,29 +127,25 @@ static enum err believe(struct pulling *pull, struct errmsg *msg)
     if (rc != ERR_NONE) {
         return err_wrap(msg, rc, "release %s of %s", pull->name, pull->source.text);
     }
+    if (!is_wanted(pull, manifest)) { /* nobody but the source could have changed it since */
+        manifest_free(manifest);
+        return err_set(msg, ERR_REFUSED, "%s changed the manifest of release %s meanwhile",
+                       pull->source.text, pull->name);
+    }
     manifest_free(pull->manifest);
     pull->manifest = manifest;
     return ERR_NONE;
 }
 
-/* The manifest of the release in DIR; NULL when there is none that can be read. */
-static struct manifest *manifest_of(const char *dir)
+/* The manifest of the release in DIR; NULL, and an error, when there is none that can be read. */
+static enum err read_manifest(const char *dir, struct manifest **out, struct errmsg *msg)
 {
-    struct errmsg ignored;
-    struct manifest *manifest = NULL;
     char *path = path_join(dir, "manifest.json");
+    enum err rc = file_exists(path) ? manifest_read(path, out, msg)
+                                    : err_set(msg, ERR_NOT_FOUND, "%s: it is missing", path);
 
-    if (!file_exists(path) || manifest_read(path, &manifest, &ignored) != ERR_NONE) {
-        manifest = NULL;
-    }
     free(path);
-    return manifest;
-}
-
-static bool is_wanted(const struct pulling *pull, const struct manifest *manifest)
-{
-    return manifest != NULL && manifest->number == pull->manifest->number &&
-           manifest->content_hash == pull->manifest->content_hash;
+    return rc;
 }
 
 static struct manifest *current_manifest(const char *root)
@@ -153,8 +154,9 @@ static struct manifest *current_manifest(const char *root)
     struct manifest *manifest = NULL;
     char *dir = NULL;
 
-    if (root_current(root, &dir, &ignored) == ERR_NONE) {
-        manifest = manifest_of(dir);
+    if (root_current(root, &dir, &ignored) != ERR_NONE ||
+        read_manifest(dir, &manifest, &ignored) != ERR_NONE) {
+        manifest = NULL;
     }
     free(dir);
     return manifest;
@@ -177,14 +179,8 @@ static enum err check_foreign(const struct pulling *pull, const struct manifest 
 
 /* ---- what is done about it ---- */
 
-/* No other release has its place. */
-static enum err check_place(const struct pulling *pull, struct errmsg *msg)
+static enum err has_begun_anew(const struct pulling *pull, struct errmsg *msg)
 {
-    struct stat st;
-
-    if (lstat(pull->dir, &st) != 0) {
-        return errno == ENOENT ? ERR_NONE : err_sys(msg, errno, "look for %s", pull->dir);
-    }
     return err_set(msg, ERR_REFUSED,
                    "%s is another release than the %s of the source, which has begun anew; pull it "
                    "into a new root",
@@ -194,16 +190,19 @@ static enum err check_place(const struct pulling *pull, struct errmsg *msg)
 /* Has it here, whole. */
 static enum err bring_here(struct pulling *pull, struct errmsg *msg)
 {
-    struct manifest *here = manifest_of(pull->dir);
-    enum err rc = ERR_NONE;
+    struct manifest *here = NULL;
+    enum err rc;
 
+    if (!file_exists(pull->dir)) {
+        return pull_fetch_release(pull, msg);
+    }
+    rc = read_manifest(pull->dir, &here, msg);
     if (is_wanted(pull, here)) { /* a kill came between, or somebody went back to another one */
         rc = pull_mend_release(pull, msg);
-    } else {
-        rc = check_place(pull, msg);
-        if (rc == ERR_NONE) {
-            rc = pull_fetch_release(pull, msg);
-        }
+    } else if (rc == ERR_NONE) {
+        rc = has_begun_anew(pull, msg);
+    } else if (rc != ERR_SYSTEM) { /* its manifest rotted: nothing here knows what it was */
+        rc = pull_replace_release(pull, msg);
     }
     manifest_free(here);
     return rc;

@@ -247,17 +247,22 @@ enum err pull_fetch_release(struct pulling *pull, struct errmsg *msg)
     return rc;
 }
 
-enum err pull_mend_release(struct pulling *pull, struct errmsg *msg)
+enum err pull_replace_release(struct pulling *pull, struct errmsg *msg)
 {
-    enum err rc = verify(pull, pull->dir, msg);
+    enum err rc;
 
-    if (rc != ERR_CORRUPT) {
-        return rc;
-    }
     log_warn("release_damaged", "release=%s reason=\"%s\"", pull->name, msg->text);
     rc = dir_remove(pull->staging, msg);
     if (rc == ERR_NONE) {
         rc = file_rename(pull->dir, pull->staging, msg);
     }
     return rc == ERR_NONE ? pull_fetch_release(pull, msg) : rc;
+}
+
+/* ERR_REFUSED: its signature rotted, as that of the same release at the source was good. */
+enum err pull_mend_release(struct pulling *pull, struct errmsg *msg)
+{
+    enum err rc = verify(pull, pull->dir, msg);
+
+    return rc == ERR_CORRUPT || rc == ERR_REFUSED ? pull_replace_release(pull, msg) : rc;
 }

@@ -35,10 +35,10 @@ MUST_CHECK enum err pull_sweep(const char *root, struct errmsg *msg);
 /* Fetches the release whose manifest is trusted, verifies it and gives it its name. */
 MUST_CHECK enum err pull_fetch_release(struct pulling *pull, struct errmsg *msg);
 
-/*
- * Verifies the release that has its name already. When it rotted, it becomes an incoming one again, and
- * its good files are used.
- */
+/* Verifies the release that has its name already, and replaces it when it rotted. */
 MUST_CHECK enum err pull_mend_release(struct pulling *pull, struct errmsg *msg);
+
+/* It becomes an incoming one again, and its good files are used. MSG says what is wrong with it. */
+MUST_CHECK enum err pull_replace_release(struct pulling *pull, struct errmsg *msg);
 
 #endif

@@ -20,7 +20,8 @@ void pull_pages_read(const char *dir, const struct manifest *manifest, struct bu
 
 /*
  * Whether at least half of the pages of FILE are somewhere in OLD, so that fetching differences pays:
- * below that, looking for them costs the sender more time than they save. rsync finds a page wherever it is. PAGES and OLD_PAGES are those of their releases.
+ * below that, looking for them costs the sender more time than they save. rsync finds a page wherever it
+ * is. PAGES and OLD_PAGES are those of their releases.
  */
 bool pull_pages_shared(const struct manifest_file *file, const struct buffer *pages,
                        const struct manifest_file *old, const struct buffer *old_pages);

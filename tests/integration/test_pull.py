@@ -290,6 +290,18 @@ class TestTrouble(PullCase):
         self.assertIn("warn release_damaged", self.pull(self.shelf.root).stderr)
         self.assert_same_as_builder()
 
+    def test_a_manifest_that_rotted_here_is_mended_with_its_release(self):
+        self.shelf.build()
+        daemon = self.daemon()
+        self.pull(daemon.url)
+        manifest = os.path.join(self.node(), "releases/000001/manifest.json")
+        before = len(daemon.sent_files())
+        for spoil in (lambda: os.truncate(manifest, 40), lambda: os.unlink(manifest)):
+            spoil()
+            self.assertIn("warn release_damaged release=000001", self.pull(daemon.url).stderr)
+            self.assert_same_as_builder()
+        self.assertFalse([name for name in daemon.sent_files()[before:] if name.endswith(".db")])
+
 
 class TestInterruption(PullCase):
     """A pull that is cut, killed or out of space."""

@@ -1,4 +1,5 @@
 """`vitrine pull` and what its root trusts and remembers: keys, older releases, pins, rollbacks, refusals."""
+import hashlib
 import json
 import os
 import shutil
@@ -106,6 +107,26 @@ class TestKeys(TrustCase):
         self.assert_fails(3, f"the signature by {self.ids['a']} does not fit manifest.json",
                           self.shelf.root)
         self.assertIsNone(self.current())
+
+    def test_a_signature_that_rotted_here_is_mended_with_its_release(self):
+        self.build("a")
+        self.trust("a")
+        self.pull(self.shelf.root)
+        os.unlink(os.path.join(self.node(), "current"))
+        signature = Path(self.node(), "releases/000001/manifest.sig")
+        text = signature.read_text(encoding="utf-8")
+        signature.write_text(text.replace(text[30], "A" if text[30] != "A" else "B", 1),
+                             encoding="utf-8")
+        self.assertIn("warn release_damaged release=000001", self.pull(self.shelf.root).stderr)
+        self.assert_same_as_builder()
+
+    def test_a_signed_release_lists_the_digests_of_its_files(self):
+        self.build("a")
+        release = Path(self.shelf.root, "releases/000001")
+        manifest = json.loads((release / "manifest.json").read_text(encoding="utf-8"))
+        for file in manifest["files"]:
+            content = (release / file["path"]).read_bytes()
+            self.assertEqual(hashlib.blake2b(content, digest_size=32).hexdigest(), file["digest"])
 
 
 class TestAge(TrustCase):
