@@ -4,6 +4,9 @@
 #include <stddef.h>
 #include <time.h>
 
+/* An interrupt that comes between a look at the flag and the sleep is noticed after so long. */
+enum { LOOK_MS = 500 };
+
 static volatile sig_atomic_t requested;
 
 static void on_signal(int signal_number)
@@ -27,7 +30,13 @@ bool interrupt_requested(void)
 
 void interrupt_sleep(int64_t ms)
 {
-    struct timespec wait = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    while (ms > 0 && !requested) {
+        int64_t step_ms = ms < LOOK_MS ? ms : LOOK_MS;
+        struct timespec wait = {.tv_nsec = step_ms * 1000000};
 
-    nanosleep(&wait, NULL); /* a signal ends it early, which is what is wanted */
+        if (nanosleep(&wait, NULL) != 0) {
+            return; /* a signal ends it early, which is what is wanted */
+        }
+        ms -= step_ms;
+    }
 }

@@ -14,7 +14,7 @@ void interrupt_catch(void);
 
 bool interrupt_requested(void);
 
-/* Sleeps up to MS milliseconds, less when a signal arrives. */
+/* Sleeps up to MS milliseconds, less when a signal arrives; not at all once the flag is up. */
 void interrupt_sleep(int64_t ms);
 
 #endif

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/pace.h"
 #include "base/progress.h"
@@ -25,10 +25,9 @@ struct warming {
 static void keep_budget(struct warming *warming, uint64_t bytes)
 {
     int64_t wait_ms = pace_wait_ms(&warming->pace, bytes, monotonic_ms());
-    struct timespec wait = {.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000};
 
     warming->done.read_bytes += bytes;
-    nanosleep(&wait, NULL);
+    interrupt_sleep(wait_ms);
 }
 
 /* The step at OFFSET; *GOT is 0 at the end of the file. */
@@ -64,6 +63,10 @@ static enum err warm_file(struct warming *warming, const char *path, struct errm
     /* The kernel's own reading ahead would go past the budget. */
     posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
     do {
+        if (interrupt_requested()) {
+            rc = err_set(msg, ERR_INTERRUPTED, "stopped while %s was brought into memory", path);
+            break;
+        }
         rc = warm_step(warming, fd, path, offset, &got, msg);
         offset += (off_t)got;
         warming->done.bytes += got;

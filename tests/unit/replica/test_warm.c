@@ -4,10 +4,13 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "base/interrupt.h"
 #include "replica/warm.h"
 #include "tests/unit/replica/release_fixture.h"
 
@@ -88,6 +91,20 @@ static void a_file_that_is_missing_is_named(void **state)
     free(path);
 }
 
+/* The last one: the flag stays up. */
+static void an_interrupt_ends_it(void **state)
+{
+    struct fixture *fixture = *state;
+    struct warmed warmed;
+
+    make_release(fixture);
+    interrupt_catch();
+    raise(SIGTERM);
+    assert_int_equal(warm_release(fixture->release, UINT64_MAX, &warmed, &fixture->msg),
+                     ERR_INTERRUPTED);
+    assert_non_null(strstr(fixture->msg.text, "was brought into memory"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -97,6 +114,7 @@ int main(void)
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(a_file_that_is_missing_is_named, fixture_setup,
                                         fixture_teardown),
+        cmocka_unit_test_setup_teardown(an_interrupt_ends_it, fixture_setup, fixture_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
