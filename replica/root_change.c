@@ -185,6 +185,21 @@ out:
     return rc;
 }
 
+/* Whoever asks may have waited for the lock while retention removed the release. */
+static enum err check_there(const struct change *change, uint64_t number, struct errmsg *msg)
+{
+    char *dir = root_release_dir(change->root, number);
+    char name[24];
+    enum err rc = file_exists(dir) ? ERR_NONE
+                                   : err_set(msg, ERR_NOT_FOUND,
+                                             "release %s was removed meanwhile; `vitrine releases "
+                                             "--root %s` lists what there is",
+                                             release_name(name, number), change->root);
+
+    free(dir);
+    return rc;
+}
+
 uint64_t change_highest(const struct change *change)
 {
     uint64_t current = 0;
@@ -202,6 +217,12 @@ enum err change_commit(struct change *change, const uint64_t *number, struct err
         uint64_t highest = change_highest(change);
 
         change->state.highest = *number > highest ? *number : highest;
+    }
+    if (number != NULL) {
+        rc = check_there(change, *number, msg);
+        if (rc != ERR_NONE) {
+            return rc;
+        }
     }
     rc = write_state(change, msg);
     if (rc == ERR_NONE && number != NULL) {

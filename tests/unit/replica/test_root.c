@@ -113,6 +113,25 @@ static void a_release_without_its_manifest_is_not_activated_by_itself(void **sta
     assert_int_equal(place_current(place), 1);
 }
 
+static void a_release_that_was_removed_meanwhile_does_not_become_the_current_one(void **state)
+{
+    struct place *place = *state;
+    char expected[256];
+
+    add_releases(place, 2);
+    snprintf(
+        expected, sizeof expected,
+        "release 000007 was removed meanwhile; `vitrine releases --root %s` lists what there is",
+        place->root);
+    assert_int_equal(root_activate(place->root, 7, &place->msg), ERR_NOT_FOUND);
+    assert_string_equal(place->msg.text, expected);
+    assert_int_equal(root_pin(place->root, 7, &place->msg), ERR_NOT_FOUND);
+    assert_string_equal(place->msg.text, expected);
+    assert_int_equal(place_current(place), 2);
+    place_add(place, 3, 3);
+    assert_true(offer(place, 3)); /* no pin was left */
+}
+
 static void a_pinned_root_stays_where_it_is(void **state)
 {
     struct place *place = *state;
@@ -417,6 +436,9 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_release_without_its_manifest_is_not_activated_by_itself,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_release_that_was_removed_meanwhile_does_not_become_the_current_one, set_up,
+            tear_down),
         cmocka_unit_test_setup_teardown(a_pinned_root_stays_where_it_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             a_rolled_back_release_is_not_activated_by_itself_but_a_newer_one_is, set_up, tear_down),
