@@ -227,6 +227,7 @@ static void on_stderr(void *context, struct slice bytes)
 /* ---- what that means ---- */
 
 static const char goes_on[] = "the next attempt goes on where this one ended";
+static const char begins_anew[] = "the next attempt begins anew";
 
 static const struct meaning {
     int status;
@@ -269,8 +270,7 @@ static const struct meaning *find_meaning(int status)
 
 static const char *advice_of(const struct meaning *meaning, const struct rsync_fetch *fetch)
 {
-    return fetch->starts_anew && meaning->advice == goes_on ? "the next attempt begins anew"
-                                                            : meaning->advice;
+    return fetch->starts_anew && meaning->advice == goes_on ? begins_anew : meaning->advice;
 }
 
 static enum err explain(const struct talk *talk, const struct rsync_fetch *fetch,
@@ -294,8 +294,10 @@ static enum err explain(const struct talk *talk, const struct rsync_fetch *fetch
         meaning = WIFEXITED(status) ? find_meaning(WEXITSTATUS(status)) : NULL;
     }
     if (meaning == NULL) {
-        return err_set(msg, ERR_SOURCE, "fetch from %s: rsync ended with %s: %s", source,
-                       process_describe_end(status, end, sizeof end), talk->complaint);
+        return err_set(msg, ERR_SOURCE, "fetch from %s: rsync ended with %s%s%s; %s", source,
+                       process_describe_end(status, end, sizeof end),
+                       talk->complaint[0] == '\0' ? "" : ": ", talk->complaint,
+                       fetch->starts_anew ? begins_anew : goes_on);
     }
     return err_set(msg, meaning->code, "fetch from %s: %s (%s); %s", source, meaning->what,
                    talk->complaint[0] == '\0' ? process_describe_end(status, end, sizeof end)

@@ -253,6 +253,12 @@ class TestCommand(ServedCase):
         self.repair(f"peer:{self.peer}", "--ssh", shell)
         self.assert_mended()
 
+    def test_an_rsync_that_was_killed_is_told_with_what_comes_next(self):
+        self.damage(self.text_page())
+        done = self.repair(self.daemon.url, check=False, env=self.shadow_rsync("kill -9 $$\n"))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("rsync ended with signal 9 (Killed); the next attempt begins anew", done.stderr)
+
     def test_a_release_that_is_not_trusted_is_not_repaired(self):
         support.vitrine("keygen", "--out", self.path("key"))
         self.damage(self.text_page())
