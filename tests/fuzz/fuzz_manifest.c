@@ -54,6 +54,8 @@ static void check_same_file(const struct manifest_file *a, const struct manifest
 {
     CHECK(a->kind == b->kind && slice_equal(a->path, b->path));
     CHECK(a->size_bytes == b->size_bytes && a->hash == b->hash);
+    CHECK(a->has_digest == b->has_digest);
+    CHECK(memcmp(a->digest, b->digest, DIGEST_SIZE) == 0);
     CHECK(slice_equal(a->collection, b->collection) && slice_equal(a->listing, b->listing));
     CHECK(a->first_page == b->first_page && a->row_count == b->row_count);
     CHECK(a->key_count == b->key_count);
