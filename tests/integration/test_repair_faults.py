@@ -4,21 +4,24 @@ repair mends it and leaves nothing lying about."""
 import contextlib
 import os
 import shutil
+import subprocess
 import tempfile
 import unittest
 
+import faults
 import shelf
 import support
-import test_pull_faults
-from releases import names_below
+from releases import files_below, names_below
 from scrubbing import LOANS, PAGE, RELEASE, daemon_for, flip
+
+LEAST_HIT = 0.8  # what rsync prints comes in pieces, so that the count of a call is not quite fixed
 
 
 class TestFaults(unittest.TestCase):
     """A root with an rsync daemon, and copies of it with a damaged page."""
 
     def setUp(self):
-        why = test_pull_faults.why_not()
+        why = faults.why_not()
         if why:
             self.skipTest(why)
         self.folder = tempfile.mkdtemp(prefix="vitrine-repair-")
@@ -27,7 +30,7 @@ class TestFaults(unittest.TestCase):
         self.shelf.build()
         self.daemon = daemon_for(self, self.shelf.root)
         self.names = names_below(self.shelf.root)
-        self.good = test_pull_faults.files_of(os.path.join(self.shelf.root, RELEASE))
+        self.good = files_below(os.path.join(self.shelf.root, RELEASE))
 
     @contextlib.contextmanager
     def damaged(self):
@@ -43,19 +46,26 @@ class TestFaults(unittest.TestCase):
         """The arguments of a repair."""
         return "repair", "--root", root, "--from", self.daemon.url
 
+    def traced(self, root, step=None, fault=None):
+        """A repair with FAULT at STEP; what ended, and the calls that met the root."""
+        log = os.path.join(self.folder, "trace")
+        asan = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+        done = subprocess.run(
+            [*faults.tracing(step, fault), "-o", log, support.binary(), *self.repair(root)],
+            capture_output=True, text=True, timeout=60, check=False,
+            env={**os.environ, "ASAN_OPTIONS": asan})
+        return done, faults.calls_of(log, root)
+
     def steps(self):
         """The calls of a repair that nothing happens to."""
-        calls = test_pull_faults.CHANGES | test_pull_faults.OTHERS
         with self.damaged() as root:
-            log = os.path.join(self.folder, "trace")
-            done = test_pull_faults.traced(log, ["trace=" + ",".join(sorted(calls))],
-                                           self.repair(root))
+            done, steps = self.traced(root)
             self.assertEqual(done.returncode, 0, done.stderr)
-            return test_pull_faults.calls_of(log, root)
+            return steps
 
     def assert_good_or_damaged(self, root):
         """The release is the old one, with or without the damage."""
-        files = test_pull_faults.files_of(os.path.join(root, RELEASE))
+        files = files_below(os.path.join(root, RELEASE))
         self.assertEqual(files.keys(), self.good.keys())
         for name in self.good.keys() - {LOANS}:
             self.assertEqual(files[name], self.good[name])
@@ -63,32 +73,28 @@ class TestFaults(unittest.TestCase):
         damaged[PAGE] ^= 0x10
         self.assertIn(files[LOANS], (self.good[LOANS], bytes(damaged)))
 
-    def try_all(self, faults):
+    def try_all(self, chosen):
         """Injects (step, fault) one after the other, each into a root of its own."""
         hits = 0
-        log = os.path.join(self.folder, "trace")
-        for step, fault in faults:
+        for step, fault in chosen:
             with self.subTest(step=step.line, fault=fault), self.damaged() as root:
-                done = test_pull_faults.traced(
-                    log, ["trace=" + step.call, f"inject={step.call}:{fault}:when={step.number}"],
-                    self.repair(root))
-                hits += any(call.number == step.number
-                            for call in test_pull_faults.calls_of(log, root))
+                done, steps = self.traced(root, step, fault)
+                hits += any(found.number == step.number for found in steps)
                 self.assertNotIn("Sanitizer", done.stderr)
                 self.assert_good_or_damaged(root)
                 support.vitrine(*self.repair(root))
-                self.assertEqual(test_pull_faults.files_of(os.path.join(root, RELEASE)), self.good)
+                self.assertEqual(files_below(os.path.join(root, RELEASE)), self.good)
                 self.assertEqual(names_below(root), self.names)
                 support.vitrine("verify", "--root", root)
-        print(f"{hits} of {len(faults)} hit", flush=True)
+        print(f"{hits} of {len(chosen)} hit", flush=True)
         self.assertGreater(hits, 0)
-        self.assertGreaterEqual(hits, len(faults) * test_pull_faults.LEAST_HIT)
+        self.assertGreaterEqual(hits, len(chosen) * LEAST_HIT)
 
     def test_a_kill_before_each_change_leaves_the_old_file_or_the_good_one(self):
-        self.try_all(test_pull_faults.kills(self.steps()))
+        self.try_all(faults.kills(self.steps()))
 
     def test_each_file_operation_that_fails_leaves_the_old_file_or_the_good_one(self):
-        self.try_all(test_pull_faults.failures_of(self.steps()))
+        self.try_all(faults.errors(self.steps()))
 
 
 if __name__ == "__main__":
