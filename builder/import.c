@@ -234,5 +234,8 @@ enum err import_run(struct import_plan *plan, struct source *source, struct errm
         *msg = close_msg;
         rc = close_rc;
     }
+    if (rc == ERR_NONE && definition_has_action(plan->definition)) {
+        rc = source_prepare(source, plan->definition, msg);
+    }
     return rc == ERR_NONE ? source_settle(source, msg) : rc;
 }

@@ -40,6 +40,7 @@ struct import_table {
 };
 
 struct import_plan {
+    const struct definition *definition;
     struct import_options options;
     struct import_table *tables;
     unsigned table_count;
@@ -52,7 +53,7 @@ MUST_CHECK enum err import_plan(const struct definition *definition,
 void import_plan_free(struct import_plan *plan);
 
 /*
- * Loads every table of the plan and settles the source. Stops at the first table that fails, which
+ * Loads every table of the plan, prepares the source for actions and settles it. Stops at the first table that fails, which
  * is then as it was before: ERR_INPUT when too many of its records were rejected. The counts are in
  * the plan in any case. ERR_INTERRUPTED when a signal arrives (base/interrupt.h).
  */

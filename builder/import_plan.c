@@ -208,7 +208,7 @@ static enum err plan_table(struct import_plan *plan, const struct table *table, 
 enum err import_plan(const struct definition *definition, const struct import_options *options,
                      struct import_plan *out, struct errmsg *msg)
 {
-    struct import_plan plan = {.options = *options};
+    struct import_plan plan = {.definition = definition, .options = *options};
     enum err rc = check_names(definition, options, msg);
 
     plan.tables = memory_calloc(definition->table_count, sizeof plan.tables[0]);

@@ -47,8 +47,7 @@ static enum err load_head(struct loader *loader, const struct yaml_node *root)
     return rc;
 }
 
-/* Without collections it is of use all the same. */
-static bool has_action(const struct definition *definition)
+bool definition_has_action(const struct definition *definition)
 {
     for (unsigned i = 0; i < definition->route_count; i++) {
         if (definition->routes[i].action != NULL) {
@@ -82,7 +81,7 @@ static enum err load_root(struct loader *loader, const struct yaml_node *root)
     if (rc == ERR_NONE && (routes = yaml_get(root, "routes")) != NULL) {
         rc = load_routes(loader, routes);
     }
-    if (rc == ERR_NONE && collections == NULL && !has_action(loader->definition)) {
+    if (rc == ERR_NONE && collections == NULL && !definition_has_action(loader->definition)) {
         rc = load_required(loader, root, "a definition", "collections",
                            "collections: {NAME: {key: ..., rows: ..., fields: ...}}", &collections);
     }

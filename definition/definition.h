@@ -250,4 +250,6 @@ void definition_free(struct definition *definition);
 const struct collection *definition_collection(const struct definition *definition,
                                                struct slice name);
 
+bool definition_has_action(const struct definition *definition);
+
 #endif

@@ -42,6 +42,8 @@ struct source_operations {
                             struct source_record *out, struct buffer *rejects, bool *found,
                             struct errmsg *msg);
     enum err (*settle)(struct source *source, struct errmsg *msg);
+    enum err (*prepare)(struct source *source, const struct definition *definition,
+                        struct errmsg *msg);
 };
 
 struct source {

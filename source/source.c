@@ -187,3 +187,9 @@ enum err source_key_taken(const struct table *table, const struct value *values,
                        key->text.len > 80 ? 80 : (int)key->text.len, key->text.ptr);
     }
 }
+
+enum err source_prepare(struct source *source, const struct definition *definition,
+                        struct errmsg *msg)
+{
+    return source->operations->prepare(source, definition, msg);
+}

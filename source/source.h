@@ -153,4 +153,11 @@ void source_load_abandon(struct source_load *load);
  */
 MUST_CHECK enum err source_settle(struct source *source, struct errmsg *msg);
 
+/*
+ * Makes what the actions of DEFINITION need and is not there yet (prepare_sql.h): tables without a
+ * `file`, and the writer's own. Nothing is changed when it is all there. A writer does this by itself.
+ */
+MUST_CHECK enum err source_prepare(struct source *source, const struct definition *definition,
+                                   struct errmsg *msg);
+
 #endif

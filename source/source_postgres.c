@@ -198,5 +198,6 @@ const struct source_operations source_postgres_operations = {
     .load_abandon = postgres_load_abandon,
     .find_record = postgres_find_record,
     .settle = postgres_settle,
+    .prepare = postgres_prepare_source,
     .writer = &writer_postgres_operations,
 };

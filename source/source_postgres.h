@@ -140,6 +140,8 @@ enum err postgres_find_record(struct source *base, const struct table *table,
                               struct source_record *out, struct buffer *rejects, bool *found,
                               struct errmsg *msg);
 enum err postgres_settle(struct source *base, struct errmsg *msg);
+enum err postgres_prepare_source(struct source *base, const struct definition *definition,
+                                 struct errmsg *msg);
 
 /* Within the transaction of a load: keeps RECORD, or that there is none, with the table. */
 MUST_CHECK enum err postgres_keep_record(const struct source_postgres *source,

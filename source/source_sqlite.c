@@ -390,4 +390,5 @@ const struct source_operations source_sqlite_operations = {
     .load_abandon = sqlite_load_abandon,
     .find_record = sqlite_find_record,
     .settle = sqlite_settle,
+    .prepare = sqlite_prepare_source,
 };

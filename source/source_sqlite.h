@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 
 #include "source/driver.h"
+#include "source/prepare_sql.h"
 #include "source/source_step.h"
 
 enum {
@@ -68,6 +69,12 @@ enum err sqlite_find_record(struct source *base, const struct table *table,
                             struct source_record *out, struct buffer *rejects, bool *found,
                             struct errmsg *msg);
 enum err sqlite_settle(struct source *base, struct errmsg *msg);
+
+/* Runs PLAN; mostly there is nothing to do, and then the write lock is left alone. */
+MUST_CHECK enum err sqlite_prepare(struct source_sqlite *source, const struct prepare_plan *plan,
+                                   struct errmsg *msg);
+enum err sqlite_prepare_source(struct source *base, const struct definition *definition,
+                               struct errmsg *msg);
 
 /* ---- what was loaded ---- */
 

@@ -66,69 +66,6 @@ static enum err connect_source(struct writer_sqlite *writer, struct errmsg *msg)
     return sqlite_run(writer->source, settings_sql, msg);
 }
 
-/* ---- preparing ---- */
-
-static enum err is_made(struct writer_sqlite *writer, const struct prepare_step *step, bool *out,
-                        struct errmsg *msg)
-{
-    int64_t answer = 0;
-    enum err rc = sqlite_ask(writer->source, step->check, &answer, msg);
-
-    *out = answer != 0;
-    return rc;
-}
-
-static enum err make_step(struct writer_sqlite *writer, const struct prepare_step *step,
-                          struct errmsg *msg)
-{
-    bool is_there = false;
-    enum err rc = is_made(writer, step, &is_there, msg);
-
-    if (rc != ERR_NONE || is_there) {
-        return rc;
-    }
-    rc = sqlite_run(writer->source, step->sql, msg);
-    if (rc != ERR_NONE) {
-        return err_wrap(msg, rc, "make %s", step->what);
-    }
-    log_info("source_prepared", "made=\"%s\"", step->what);
-    return ERR_NONE;
-}
-
-static enum err make_plan(struct writer_sqlite *writer, struct errmsg *msg)
-{
-    enum err rc = sqlite_run(writer->source, "BEGIN IMMEDIATE", msg);
-
-    if (rc != ERR_NONE) {
-        return rc;
-    }
-    for (unsigned i = 0; rc == ERR_NONE && i < writer->plan->step_count; i++) {
-        rc = make_step(writer, &writer->plan->steps[i], msg);
-    }
-    if (rc == ERR_NONE) {
-        rc = sqlite_run(writer->source, "COMMIT", msg);
-    }
-    if (rc != ERR_NONE) {
-        (void)sqlite3_exec(writer->source->db, "ROLLBACK", NULL, NULL, NULL);
-    }
-    return rc;
-}
-
-/* Mostly there is nothing to do, and then the write lock is left alone. */
-static enum err prepare(struct writer_sqlite *writer, struct errmsg *msg)
-{
-    bool is_there = true;
-
-    for (unsigned i = 0; is_there && i < writer->plan->step_count; i++) {
-        enum err rc = is_made(writer, &writer->plan->steps[i], &is_there, msg);
-
-        if (rc != ERR_NONE) {
-            return rc;
-        }
-    }
-    return is_there ? ERR_NONE : make_plan(writer, msg);
-}
-
 /* ---- being ready ---- */
 
 static void put_off(struct writer_sqlite *writer)
@@ -153,7 +90,7 @@ static void get_ready(struct writer_sqlite *writer)
     enum err rc = writer->source == NULL ? connect_source(writer, &msg) : ERR_NONE;
 
     if (rc == ERR_NONE) {
-        rc = prepare(writer, &msg);
+        rc = sqlite_prepare(writer->source, writer->plan, &msg);
     }
     if (rc != ERR_NONE) {
         say_away(writer, &msg);

@@ -112,6 +112,14 @@ class Actions(support.TestCase):
             self.assertEqual(database.execute("SELECT count(*) FROM books").fetchone(), (5,))
         self.build()
 
+    def test_an_import_makes_what_actions_need(self):
+        self.define(SHOP)
+        self.vitrine("generate", "--scale", "5", self.path("exports"))
+        self.load(self.path("exports"))
+        with sqlite3.connect(self.database) as database:
+            names = {name for name, in database.execute("SELECT name FROM sqlite_master")}
+        self.assertLessEqual({"orders", "vitrine_answers", "vitrine_writes"}, names)
+
     def test_a_table_without_a_file_is_not_imported_by_name(self):
         self.define(SHOP)
         done = self.load("--only", "orders", self.path(), check=False)
@@ -125,6 +133,8 @@ class Actions(support.TestCase):
                                  " fields: {book_id: integer}}\n"))
         self.vitrine("generate", "--scale", "5", self.path("exports"))
         self.load(self.path("exports"))
+        with sqlite3.connect(self.database) as database:
+            database.execute("DROP TABLE orders")
         done = self.vitrine("build", "--source", "sqlite:" + self.database, "--root", self.root,
                             check=False)
         self.assertEqual(done.returncode, 1)
