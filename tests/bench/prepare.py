@@ -14,6 +14,11 @@ DEFINITION = ROOT / "assets/atelier/definition.yaml"
 VITRINE = os.environ.get("VITRINE", str(ROOT / "build/release/vitrine"))
 
 
+def say(text):
+    """What a bench does now."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def timed(*arguments):
     """Runs the program; returns seconds."""
     started = time.monotonic()

@@ -3,13 +3,12 @@
     ./dev bench serve [--products 100000] [--seconds 5] [--rounds 5] [--connections 64]
                       [--path '/reviews?product_id=%d'] [--instructions] [--keep DIR]
 
-The server runs on core 0 with one thread, the load generator (load.c) on core 1. Rounds alternate
+The server runs on core 0 with one thread, the load generator (load/) on core 1. Rounds alternate
 between the two servers, so that whatever else the machine does falls on both; medians are printed.
 CPU a request is user and system time of the serving process over the answers of a round.
 """
 
 import argparse
-import json
 import os
 import re
 import signal
@@ -21,6 +20,7 @@ import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import generator
 import prepare
 
 SERVER_CORE, LOAD_CORE = 0, 1
@@ -87,27 +87,18 @@ class Server:
 # ---- load ----
 
 
-def compile_load(path):
-    tool = path / "load"
-    source = Path(__file__).with_name("load.c")
-    subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", "-o", tool, source], check=True)
-    return tool
-
-
 class Load:
     def __init__(self, tool, options):
         self.tool, self.options, self.seed = tool, options, 0
 
     def run(self, port, seconds, requests=0, connections=None):
-        """One run of load.c: its JSON."""
+        """One run of the load generator: its JSON."""
         self.seed += 1
-        arguments = (port, self.options.path, 1, self.options.products,
-                     connections or self.options.connections, seconds, requests, self.seed)
-        command = pinned(LOAD_CORE, (self.tool, *arguments))
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        found = json.loads(done.stdout)
-        if found["status_2xx"] != found["requests"]:
-            print(f"not every answer was a success: {found}", file=sys.stderr)
+        words = generator.command(
+            self.tool, port, self.options.path, (1, self.options.products), seconds=seconds,
+            connections=connections or self.options.connections, requests=requests, seed=self.seed)
+        found = generator.run(pinned(LOAD_CORE, words))
+        generator.warn_of_failures(found, self.options.path)
         return found
 
     def round(self, server, seconds):
@@ -257,7 +248,7 @@ def main():
         path = stack.enter_context(prepare.folder(options.keep))
         scratch = stack.enter_context(prepare.folder(None))
         prepare.release(path, options.products)
-        load = Load(compile_load(scratch), options)
+        load = Load(generator.compile_load(scratch), options)
         ours, _ = stack.enter_context(vitrine(path / "root"))
         warm = load.run(ours.port, 2)
         size = round(warm["mean_body"])

@@ -23,6 +23,7 @@ import urllib.request
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import generator
 import prepare
 import serve
 
@@ -147,12 +148,12 @@ def make_moves(root, admin, pid, move, options):
 
 
 class Load:
-    """load.c at a fixed rate, until it is told to stop."""
+    """The load generator at a fixed rate, until it is told to stop."""
 
     def __init__(self, tool, port, options, seconds):
-        arguments = (tool, port, options.path, 1, options.products, options.connections, seconds, 0,
-                     1, options.rate)
-        self.process = subprocess.Popen(list(map(str, arguments)), stdout=subprocess.PIPE)
+        words = generator.command(tool, port, options.path, (1, options.products), seconds=seconds,
+                                  connections=options.connections, rate=options.rate)
+        self.process = subprocess.Popen(words, stdout=subprocess.PIPE)
 
     def end(self):
         """What it found; SIGTERM ends one that has no end."""
@@ -185,7 +186,7 @@ def measure(tool, root, name, move, arguments, options):
         rests.append(Load(tool, port, options, options.seconds).result())
     rest_us = sum(rest["p99_us"] for rest in rests) / 2
     print(f"{name}: {options.moves} moves in {took:.1f} s, {moved['requests']:,} requests, "
-          f"{moved['requests'] - moved['status_2xx'] + moved['closed']} failures; "
+          f"{moved['failed']} failures; "
           f"{100 * stayed:.0f} % of a release in memory before its move; descriptors {before[0]} -> "
           f"{after[0]}, mappings {before[1]} -> {after[1]}; p99 with moves / at rest: "
           f"{moved['p99_us'] / rest_us:.2f}")
@@ -216,7 +217,7 @@ def main():
         make_releases(path, options.products)
         root = path / "root"
         size = prepare.sizes(files(root, 3))
-        tool = serve.compile_load(scratch)
+        tool = generator.compile_load(scratch)
         print(f"GET {options.path}, random of {options.products}, {options.rate} a second over "
               f"{options.connections} connections; a release has {size / 1e6:.0f} MB")
         rows = measure(tool, root, "warmed", activate, (), options)
