@@ -58,6 +58,19 @@ def waited_cpu():
     return used.ru_utime + used.ru_stime
 
 
+def family_cpu(pids):
+    """(user, system) seconds of PIDS and all that they started, with what has ended and was waited for."""
+    user = system = 0
+    for member in {member for pid in pids for member in family(pid)}:
+        try:
+            used = [int(value) for value in fields(member)[11:15]]
+        except OSError:
+            continue
+        user += used[0] + used[2]
+        system += used[1] + used[3]
+    return user / TICKS, system / TICKS
+
+
 @contextmanager
 def clock(server_pid):
     """Fills a dict with what a with block took: seconds, client CPU, server CPU."""
@@ -70,6 +83,23 @@ def clock(server_pid):
 
 
 # ---- memory ----
+
+
+def memory(pids):
+    """(all, without files) bytes of PIDS and all that they started; what they share counts once.
+
+    Proportional set size: the first with the mapped files, of which the kernel may take every page
+    back, the second without them."""
+    names = ("Pss", "Pss_Anon", "Pss_Shmem")
+    kib = dict.fromkeys(names, 0)
+    for member in {member for pid in pids for member in family(pid)}:
+        try:
+            text = Path(f"/proc/{member}/smaps_rollup").read_text()
+        except OSError:
+            continue
+        for name in names:
+            kib[name] += int(re.search(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE)[1])
+    return kib["Pss"] * 1024, (kib["Pss_Anon"] + kib["Pss_Shmem"]) * 1024
 
 
 class Peaks:

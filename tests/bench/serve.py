@@ -141,13 +141,18 @@ http {{
 """
 
 
-def nginx_config(port, size):
-    """Answers of SIZE bytes, put together from strings that nginx can read."""
+def nginx_body(size):
+    """(the variables of a server, an expression of SIZE bytes): strings that nginx can read."""
     parts = [min(BODY_PART, size - at) for at in range(0, size, BODY_PART)]
     variables = " ".join(f'set $part{i} "{"x" * n}";' for i, n in enumerate(parts))
-    body = "".join(f"$part{i}" for i in range(len(parts)))
+    return variables, '"' + "".join(f"$part{i}" for i in range(len(parts))) + '"'
+
+
+def nginx_config(port, size):
+    """Answers of SIZE bytes."""
+    variables, body = nginx_body(size)
     user = "user root;" if os.geteuid() == 0 else ""
-    return NGINX.format(port=port, variables=variables, body=f'"{body}"', user=user)
+    return NGINX.format(port=port, variables=variables, body=body, user=user)
 
 
 @contextmanager
