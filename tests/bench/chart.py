@@ -84,7 +84,7 @@ def bars(path, title, notes, panels):
 
 # ---- curves ----
 
-LEFT, RIGHT, HEIGHT = 52, 24, 220
+LEFT, RIGHT, HEIGHT = 52, 30, 220
 SHARES = (0, 0.9, 0.99, 0.999, 0.9999)
 
 
@@ -99,6 +99,11 @@ def spell_us(us):
     if us < 1000:
         return f"{us:.0f} µs"
     return f"{us / 1000:.3g} ms" if us < 1e6 else f"{us / 1e6:.3g} s"
+
+
+def spell_cores(cores):
+    """How many there are."""
+    return "one core" if len(cores) == 1 else f"{len(cores)} cores"
 
 
 def curves(path, title, notes, lines):

@@ -78,12 +78,13 @@ def show(rounds):
 
 def draw(path, rounds, options):
     """The percentiles of each rate."""
-    shown = {rate: median_round(found) for rate, found in rounds.items()}
-    lines = [(f"{rate:,} requests/s: p50 {chart.spell_us(one['p50_us'])}, p99 "
-              f"{chart.spell_us(one['p99_us'])}, {one['failed']} failed", one["curve"])
-             for rate, one in shown.items()]
+    lines = []
+    for rate, found in rounds.items():
+        one, failed = median_round(found), sum(each["failed"] for each in found)
+        lines.append((f"{rate:,} requests/s: p50 {chart.spell_us(one['p50_us'])}, p99 "
+                      f"{chart.spell_us(one['p99_us'])}, {failed} failed", one["curve"]))
     notes = (f"Read mix of {len(mix.READS)} routes, random of {options.products:,} products",
-             f"Open loop from the instant due; {len(options.cores)} core(s), loopback")
+             f"Open loop from the instant due; service on {chart.spell_cores(options.cores)}")
     chart.curves(path, "Latency at constant rates", notes, lines)
 
 
@@ -108,6 +109,7 @@ def parse_options():
 def main():
     """The whole run."""
     options = parse_options()
+    prepare.end_on_sigterm()
     data = Path(options.keep or peers.KEEP / f"products-{options.products}")
     with ExitStack() as stack:
         data = stack.enter_context(prepare.folder(data))

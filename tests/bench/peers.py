@@ -28,7 +28,7 @@ import prepare
 
 SAMPLE = 200       # keys whose answers are compared
 WARM_S = 1         # before the first round of a peer
-FILL_CONNECTIONS = 16
+FILL_CONNECTIONS, FILL_S = 16, 600
 KEEP = prepare.ROOT / "var/bench"
 CHARTS = prepare.ROOT / "assets/bench"
 
@@ -133,7 +133,7 @@ class Bench:
     def fill(self, peer):
         """Asks a cache for every key once."""
         prepare.say(f"filling: {peer.name}")
-        self.load(peer, 0, in_turn=True, requests=self.options.products,
+        self.load(peer, FILL_S, in_turn=True, requests=self.options.products,
                   connections=FILL_CONNECTIONS)
         expect_hits(peer, self.paths)
 
@@ -243,8 +243,8 @@ def show(rows):
 
 def draw(path, rows, options, size):
     """The bar chart."""
-    notes = (f"GET {options.path}, random of {options.products:,} products",
-             f"{size:,} bytes on average, {len(options.cores)} core(s) for each server, loopback")
+    notes = (f"GET {options.path.replace('%d', 'N')}, random of {options.products:,} products",
+             f"{size:,} bytes on average, each server on {chart.spell_cores(options.cores)}")
     rates = [(row["name"], row["rate"], f"{row['rate']:,.0f}", i == 0) for i, row in enumerate(rows)]
     cpus = [(row["name"], row["cpu_us"], f"{row['cpu_us']:,.1f} µs", i == 0)
             for i, row in enumerate(rows)]
@@ -284,6 +284,7 @@ def parse_options():
 def main():
     """The whole run."""
     options = parse_options()
+    prepare.end_on_sigterm()
     data = Path(options.keep or KEEP / f"products-{options.products}")
     with ExitStack() as stack:
         data = stack.enter_context(prepare.folder(data))

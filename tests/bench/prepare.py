@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,11 @@ def stored_files(release_path):
     """Partitions and listings of a release, by collection."""
     folders = sorted(p for p in Path(release_path).iterdir() if p.is_dir())
     return {folder.name: sorted(folder.glob("*.db")) for folder in folders}
+
+
+def end_on_sigterm():
+    """SIGTERM ends the bench as Ctrl-C does: with all that it started."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 @contextmanager
