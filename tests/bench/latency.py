@@ -59,7 +59,8 @@ def median_round(found):
 def cells(found):
     """What a line of the table says."""
     return [f"{found['requests']:,}", found["failed"],
-            *(f"{found[name]:,.0f}" for name in ("p50_us", "p90_us", "p99_us", "p999_us", "max_us"))]
+            *(f"{found[name]:,.0f}"
+              for name in ("p50_us", "p90_us", "p99_us", "p999_us", "max_us"))]
 
 
 def show(rounds):
@@ -122,8 +123,9 @@ def main():
             "mix": mix.write(folder / "mix", mix.key_counts(data, options.products)),
             "service": stack.enter_context(peer_servers.vitrine(place, data / "root")),
         })
-    print(f"the read mix, random of {options.products} products, {options.connections} connections, "
-          f"service on cores {options.cores}, {options.rounds} rounds of {options.seconds:g} s")
+    print(f"the read mix, random of {options.products} products, {options.connections} "
+          f"connections, service on cores {options.cores}, {options.rounds} rounds of "
+          f"{options.seconds:g} s")
     show(rounds)
     if options.json:
         Path(options.json).write_text(json.dumps(

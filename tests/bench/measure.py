@@ -59,7 +59,7 @@ def waited_cpu():
 
 
 def family_cpu(pids):
-    """(user, system) seconds of PIDS and all that they started, with what has ended and was waited for."""
+    """(user, system) seconds of PIDS, what they started, and what of that ended and was waited for."""
     user = system = 0
     for member in {member for pid in pids for member in family(pid)}:
         try:

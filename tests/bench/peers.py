@@ -68,8 +68,9 @@ def compare(peer, vitrine, paths):
             (status, _, body), (wanted_status, _, wanted) = theirs.get(path), ours.get(path)
             if (status, meaning(body)) != (wanted_status, meaning(wanted)):
                 raise SystemExit(
-                    f"{peer.name} answers {path} otherwise than Vitrine:\n{status} {body.decode()}\n"
-                    f"{wanted_status} {wanted.decode()}\nIf kept data is of another version, remove it.")
+                    f"{peer.name} answers {path} otherwise than Vitrine:\n"
+                    f"{status} {body.decode()}\n{wanted_status} {wanted.decode()}\n"
+                    "If kept data is of another version, remove it.")
 
 
 def compare_size(peer, size):
@@ -86,7 +87,8 @@ def expect_hits(peer, paths):
         for path in paths:
             found = theirs.get(path)[1]["X-Cache"]
             if found != "HIT":
-                raise SystemExit(f"{peer.name}: {path} is a {found}; the cache does not hold all keys")
+                raise SystemExit(f"{peer.name}: {path} is a {found}; "
+                                 "the cache does not hold all keys")
 
 
 def store_answers(vitrine, template, products, folder):
@@ -124,7 +126,8 @@ class Bench:
         self.seed += 1
         more.setdefault("connections", self.options.connections)
         words = generator.command(self.tool, peer.port, self.options.path,
-                                  (1, self.options.products), seconds=seconds, seed=self.seed, **more)
+                                  (1, self.options.products), seconds=seconds, seed=self.seed,
+                                  **more)
         cores = ",".join(map(str, self.options.load_cores))
         found = generator.run(["taskset", "-c", cores, *words])
         generator.warn_of_failures(found, peer.name)
@@ -245,7 +248,8 @@ def draw(path, rows, options, size):
     """The bar chart."""
     notes = (f"GET {options.path.replace('%d', 'N')}, random of {options.products:,} products",
              f"{size:,} bytes on average, each server on {chart.spell_cores(options.cores)}")
-    rates = [(row["name"], row["rate"], f"{row['rate']:,.0f}", i == 0) for i, row in enumerate(rows)]
+    rates = [(row["name"], row["rate"], f"{row['rate']:,.0f}", i == 0)
+             for i, row in enumerate(rows)]
     cpus = [(row["name"], row["cpu_us"], f"{row['cpu_us']:,.1f} µs", i == 0)
             for i, row in enumerate(rows)]
     chart.bars(path, "Vitrine and its peers", notes,

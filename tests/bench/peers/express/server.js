@@ -17,9 +17,11 @@ function serve() {
     const app = express();
     app.disable('x-powered-by');
     app.disable('etag');
+    app.set('query parser', 'simple');
 
     const integer = (text) => (/^-?[0-9]{1,18}$/.test(text) ? text : null);
-    const positive = (text, otherwise) => (/^[1-9][0-9]{0,8}$/.test(text) ? Number(text) : otherwise);
+    const positive = (text, otherwise) => (
+        /^[1-9][0-9]{0,8}$/.test(text) ? Number(text) : otherwise);
 
     async function answer(response, statement, values, missing) {
         const { rows } = await pool.query({ ...statement, values });

@@ -19,7 +19,8 @@ const reviewOrders = {
 
 // $1: the key, $2: the key as it was sent, $3: the page from 0, $4: rows a page.
 const reviews = (order) => `
-    SELECT json_build_object('product', $2::text, 'page', $3::int, 'count', $4::int, 'results', ${list(`
+    SELECT json_build_object('product', $2::text, 'page', $3::int, 'count', $4::int,
+                             'results', ${list(`
         SELECT json_agg(row_to_json(t)) FROM (
             SELECT r.id AS review_id, r.rating, r.summary, r.recommend, r.response, r.body,
                    ${date('r.date')} AS date, r.reviewer_name, r.helpfulness,
