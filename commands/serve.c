@@ -57,7 +57,7 @@ static const struct option options[] = {
                     repair_timeout_ms, REPAIR_TIMEOUT_ABOUT),
     OPTION_TEXT("source", "URL", NULL, struct serve_options, source,
                 "where writes go: sqlite:FILE or postgres://...; without it they are answered 503"),
-    OPTION_INTEGER("source-connections", "N", "8", 1, WRITER_CONNECTIONS_MAX, struct serve_options,
+    OPTION_INTEGER("source-connections", "N", "16", 1, WRITER_CONNECTIONS_MAX, struct serve_options,
                    source_connections, "connections to a PostgreSQL source"),
     OPTION_DURATION("write-timeout", "TIME", "5s", struct serve_options, write_timeout_ms,
                     "how long a write may take, waiting included, before it is answered 503"),

@@ -11,7 +11,7 @@
 #include "source/writer_driver.h"
 
 enum {
-    CONNECTIONS_DEFAULT = 64,
+    CONNECTIONS_DEFAULT = 16,
     TIMEOUT_DEFAULT_MS = 5000,
     KEEP_KEYS_DEFAULT_MS = 24 * 3600 * 1000,
 };

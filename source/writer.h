@@ -39,7 +39,7 @@ struct writer;
 
 struct writer_options {
     const char *url;      /* as source_open */
-    unsigned connections; /* PostgreSQL: at most, opened as they are needed; 0: 64 */
+    unsigned connections; /* PostgreSQL: at most, opened as they are needed; 0: 16 */
     int64_t timeout_ms;   /* of a job, waiting included; 0: 5 s */
     int64_t keep_keys_ms; /* how long keys are remembered; 0: a day */
 };

@@ -1,7 +1,7 @@
 """Durable writes a second, beside pgbench with the same statements, server and run.
 
     ./dev bench write [--products 2000] [--seconds 10] [--rounds 3] [--connections 64]
-                      [--source-connections 8] [--only reviews|pex] [--keep DIR]
+                      [--source-connections 16] [--only reviews|pex] [--keep DIR]
 
 What is written: a review with two photos and four characteristics (POST /reviews of
 assets/atelier: seven rows), and one step of the counter (assets/pex: /next and /previous in turn,
@@ -9,9 +9,9 @@ so that its numbers stay as long as they are). Each is committed and synced to d
 answered. Rounds go through all of them in turn, so that whatever else the machine does falls on
 each; medians are printed.
 
-The service has one event loop and its writer's thread; load.c and pgbench have one thread each.
-Nothing is bound to a core: with PostgreSQL, the server's processes need the rest. CPU is user and
-system time over the answers of a round: of the service, and of all processes of the server.
+The service has one event loop and its writer's thread; the load generator and pgbench have one
+thread each. Nothing is bound to a core: with PostgreSQL, the server's processes need the rest. CPU is
+user and system time over the answers of a round: of the service, and of all processes of the server.
 """
 
 import argparse
@@ -28,6 +28,7 @@ import urllib.error
 import urllib.request
 from contextlib import ExitStack, contextmanager
 
+import generator
 import measure
 import prepare
 import serve
@@ -73,7 +74,7 @@ def own_products():
 
 
 def write_bodies(path):
-    """A file of reviews for load.c."""
+    """A file of reviews for the load generator."""
     chance = random.Random(1)
     with open(path, "w", encoding="utf-8") as file:
         for _ in range(BODIES):
@@ -216,13 +217,12 @@ class Ours:
         self.seed = 0
 
     def load(self, seconds, requests=0, connections=None, path=None):
-        """One run of load.c: its JSON."""
+        """One run of the load generator: its JSON."""
         self.seed += 1
-        bodies = (0, self.workload.bodies) if self.workload.bodies else ()
-        command = (self.tool, self.server.port, path or self.workload.path, 1, 1,
-                   connections or self.options.connections, seconds, requests, self.seed, *bodies)
-        done = subprocess.run([*map(str, command)], check=True, capture_output=True, text=True)
-        found = json.loads(done.stdout)
+        found = generator.run(generator.command(
+            self.tool, self.server.port, path or self.workload.path, in_turn=True, seconds=seconds,
+            requests=requests, connections=connections or self.options.connections, seed=self.seed,
+            bodies=self.workload.bodies))
         if found["status_2xx"] != found["requests"]:
             raise SystemExit(f"{self.workload.name}, {self.name}: not every answer was a success: "
                              f"{found}")
@@ -284,7 +284,7 @@ class Rounds:
         found["cpu_us"] = (runner.cpu_seconds() - before) * 1e6 / found["requests"]
         found["database_us"] = (database.cpu_seconds() - database_before) * 1e6 / found["requests"]
         self.found.append(found)
-        if count:  # those on their way when load.c ended are there, too
+        if count:  # those on their way when the load ended are there, too
             more = database.count(runner.workload) - rows - found["requests"]
             if not 0 <= more <= connections:
                 raise SystemExit(f"{runner.workload.name}, {runner.name}: {found['requests']} were "
@@ -369,7 +369,7 @@ def parse_options():
     parser.add_argument("--seconds", type=float, default=10, help="of a round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--source-connections", type=int, default=8, help="to PostgreSQL")
+    parser.add_argument("--source-connections", type=int, default=16, help="to PostgreSQL")
     parser.add_argument("--only", choices=("reviews", "pex"), help="one of the two")
     parser.add_argument("--keep", metavar="DIR", help="make the data there, and leave it")
     return parser.parse_args()
@@ -396,7 +396,7 @@ def main():
         stack.callback(cluster.stop)
         prepare.timed("generate", "--definition", prepare.DEFINITION, "--products",
                       options.products, "--seed", 1, path / "exports")
-        tool = serve.compile_load(path)
+        tool = generator.compile_load(path)
         databases = (Sqlite(path), Postgres(cluster))
         found = {}
         for name, workload in workloads(path).items():
