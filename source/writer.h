@@ -48,7 +48,7 @@ enum write_outcome {
     WRITE_DONE,         /* committed; or a replay of an answer that was, is_replay */
     WRITE_MISSING,      /* a statement with `missing` found nothing: `statement` */
     WRITE_INVALID,      /* the database refused a value: a constraint, a range */
-    WRITE_KEY_CONFLICT, /* the key was used with another fingerprint, or is at work for too long */
+    WRITE_KEY_CONFLICT, /* the key was used with another fingerprint */
     WRITE_AWAY, /* the source is not reached, too slow, or the queue is full; nothing is known to be
                            committed. A commit whose confirmation was lost is this, too. */
     WRITE_FAILED, /* anything else: a mistake in a statement */
@@ -79,6 +79,8 @@ struct write_job {
     /*
      * On the writer's thread, within the transaction, after the last statement: sets `status` and appends
      * the body to BODY, from `rows`. Called for WRITE_DONE only, and not for a replay. Must not block.
+     * A body that overflowed makes it WRITE_FAILED, and nothing is committed. One exception: PostgreSQL,
+     * where an `integer` that came back has a fraction, which no answer can say.
      */
     void (*reply)(struct write_job *job);
     /* On the writer's thread, once: the outcome stands, and the job is the caller's again. */

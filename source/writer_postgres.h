@@ -209,7 +209,8 @@ void link_push(struct link *link, enum item_kind kind, unsigned number, struct p
 
 /* These return false when libpq refuses: the connection is of no use then. */
 bool link_send_own(struct link *link, enum own_statement which, const struct call *call);
-bool link_sync(struct link *link); /* the end of what is sent together */
+bool link_sync(struct link *link);  /* the end of what is sent together */
+bool link_flush(struct link *link); /* what the socket does not take now is sent when it does */
 
 /* What libpq says of the connection, as a message. */
 void link_complain(const struct link *link, struct errmsg *msg);

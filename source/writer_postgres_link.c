@@ -75,7 +75,7 @@ bool link_send_own(struct link *link, enum own_statement which, const struct cal
                                call == NULL ? NULL : call->formats, 0) == 1;
 }
 
-static bool flush(struct link *link)
+bool link_flush(struct link *link)
 {
     int left = PQflush(link->conn);
 
@@ -86,7 +86,7 @@ static bool flush(struct link *link)
 bool link_sync(struct link *link)
 {
     link_push(link, ITEM_SYNC, 0, NULL);
-    return PQpipelineSync(link->conn) == 1 && flush(link);
+    return PQpipelineSync(link->conn) == 1 && link_flush(link);
 }
 
 void link_complain(const struct link *link, struct errmsg *msg)
@@ -186,7 +186,7 @@ static void on_connected(struct link *link)
     }
     link->state = LINK_SETTING;
     if (PQsetnonblocking(link->conn, 1) != 0 ||
-        PQsendQuery(link->conn, buffer_str(&writer->settings)) != 1 || !flush(link)) {
+        PQsendQuery(link->conn, buffer_str(&writer->settings)) != 1 || !link_flush(link)) {
         fail_by_libpq(link);
     }
 }
@@ -395,7 +395,7 @@ void link_serve(struct link *link, short revents)
     if (revents != 0 && link->state == LINK_CONNECTING) {
         go_on_connecting(link);
     } else if (revents != 0) {
-        if ((revents & POLLOUT) != 0 && !flush(link)) {
+        if ((revents & POLLOUT) != 0 && !link_flush(link)) {
             fail_by_libpq(link);
             return;
         }

@@ -9,7 +9,7 @@ static const char begin_sql[] = "BEGIN; SET LOCAL statement_timeout = '60s'";
 
 static void ask(struct link *link, const char *sql)
 {
-    if (PQsendQuery(link->conn, sql) != 1 || PQflush(link->conn) < 0) {
+    if (PQsendQuery(link->conn, sql) != 1 || !link_flush(link)) {
         struct errmsg msg;
 
         link_complain(link, &msg);

@@ -4,18 +4,13 @@
 
 /* ---- errors ---- */
 
-static void fail_by_result(struct link *link, const struct item *item, const PGresult *result)
+static void fail_by_result(struct link *link, const PGresult *result)
 {
     struct error_meaning meaning = postgres_error_meaning(result);
-    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     struct run *run = &link->run;
 
     if (run->has_failed) {
         return;
-    }
-    if (item->kind == ITEM_OWN && item->number == OWN_CLAIM && state != NULL &&
-        strcmp(state, "55P03") == 0) {
-        meaning.outcome = WRITE_KEY_CONFLICT; /* somebody has been at work with this key for long */
     }
     if (run->job != NULL) {
         postgres_error_text(link->writer, result, &run->job->msg);
@@ -155,7 +150,7 @@ void run_on_result(struct link *link, const struct item *item, PGresult *result)
         return; /* behind a failure */
     }
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
-        fail_by_result(link, item, result);
+        fail_by_result(link, result);
         return;
     }
     switch (item->kind) {

@@ -190,7 +190,12 @@ static void on_statements(struct link *link)
         return;
     }
     job->reply(job);
-    if (run->may_be_committed) {
+    if (job->body.overflowed) {
+        err_set(&job->msg, ERR_LIMIT, "the answer cannot be given%s",
+                run->may_be_committed && writes(job) ? "; what was written stays" : "");
+        run_fail(link, WRITE_FAILED);
+        on_failed(link);
+    } else if (run->may_be_committed) {
         finish_done(link);
     } else {
         enter(link, RUN_COMMITTING);

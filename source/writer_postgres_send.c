@@ -204,13 +204,33 @@ static bool send_statement(struct link *link, unsigned number)
 
 /* ---- transactions ---- */
 
-/* Whether what comes back of statements FIRST.. can still forbid the COMMIT. */
+/*
+ * Whether `reply` may find what it cannot say: a text beyond what an answer may have, a decimal beyond 64
+ * bits. Integers come as digits then.
+ */
+static bool reply_may_fail(const struct action *action)
+{
+    for (unsigned i = 0; action->is_json && i < action->statement_count; i++) {
+        const struct statement *statement = &action->statements[i];
+
+        for (unsigned column = 0; column < statement->return_count; column++) {
+            enum scalar_type type = statement->returns[column].scalar.type;
+
+            if (type == SCALAR_TEXT || type == SCALAR_DECIMAL) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Nothing that comes back of statements FIRST.. can forbid the COMMIT any more. */
 static bool is_decided(const struct write_job *job, unsigned first)
 {
     const struct action *action = job->action;
 
-    if (job->key.len > 0) {
-        return false; /* the answer is kept first */
+    if (job->key.len > 0 || (!action->only_reads && reply_may_fail(action))) {
+        return false; /* the answer is kept, or at least written, first */
     }
     for (unsigned i = first; i < action->statement_count && !action->only_reads; i++) {
         if (action->statements[i].missing.status != 0 || action->statements[i].is_rows) {
@@ -220,23 +240,27 @@ static bool is_decided(const struct write_job *job, unsigned first)
     return true;
 }
 
-static bool starts_with_with(struct slice sql)
+/* What begins otherwise may change something and yet find nothing: WITH, a comment before it, functions. */
+static bool begins_with_change(struct slice sql)
 {
-    size_t i = 0;
+    static const char *const words[] = {"insert", "update", "delete"};
 
-    while (i < sql.len && (unsigned char)sql.ptr[i] <= ' ') {
-        i++;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (sql.len >= strlen(words[i]) && strncasecmp(sql.ptr, words[i], strlen(words[i])) == 0) {
+            return true;
+        }
     }
-    return sql.len - i >= 4 && strncasecmp(sql.ptr + i, "with", 4) == 0;
+    return false;
 }
 
 /* One statement that is run once, and that changed nothing when it found nothing. */
 static bool is_single(const struct write_job *job)
 {
-    const struct statement *only = &job->action->statements[0];
+    const struct action *action = job->action;
+    const struct statement *only = &action->statements[0];
 
-    return job->key.len == 0 && job->action->statement_count == 1 && only->each < 0 &&
-           !only->is_rows && !starts_with_with(only->sql[SQL_POSTGRES]);
+    return job->key.len == 0 && action->statement_count == 1 && only->each < 0 && !only->is_rows &&
+           begins_with_change(only->sql[SQL_POSTGRES]) && !reply_may_fail(action);
 }
 
 /*

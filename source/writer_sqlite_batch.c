@@ -103,22 +103,12 @@ static bool run_reads(struct batch *batch)
 /* ---- jobs that write ---- */
 
 /*
- * A single statement that returns nothing undoes itself when it fails, and has nothing to undo when it
- * finds nothing: it needs no savepoint.
+ * The savepoint is for single statements, too: with OR FAIL they keep what they did before they failed.
+ * False when the transaction is gone, or cannot go on.
  */
-static bool needs_savepoint(const struct write_job *job)
-{
-    const struct action *action = job->action;
-
-    return action->statement_count > 1 || action->statements[0].each >= 0 ||
-           action->statements[0].return_count > 0 || action->is_json || job->key.len > 0;
-}
-
-/* False when the transaction is gone, or cannot go on. */
 static bool run_write(struct writer_sqlite *writer, struct write_job *job)
 {
-    bool has_savepoint = needs_savepoint(job);
-    int result = has_savepoint ? sqlite_do(writer, "SAVEPOINT job", NULL) : SQLITE_OK;
+    int result = sqlite_do(writer, "SAVEPOINT job", NULL);
 
     if (result != SQLITE_OK) {
         job->outcome = sqlite_job_failed(writer, job, "SAVEPOINT job", result);
@@ -127,9 +117,6 @@ static bool run_write(struct writer_sqlite *writer, struct write_job *job)
     job->outcome = sqlite_job_run(writer, job);
     if (sqlite3_get_autocommit(writer->source->db)) {
         return false;
-    }
-    if (!has_savepoint) {
-        return true;
     }
     if (job->outcome != WRITE_DONE) {
         result = sqlite_do(writer, "ROLLBACK TO job", NULL);

@@ -167,6 +167,52 @@ static void one_item_that_finds_nothing_takes_everything_back(void **state)
     writer_close(writer);
 }
 
+static void what_finds_nothing_changes_nothing(void **state)
+{
+    struct server *server = *state;
+    struct writer *writer = start_writer(server, 1, 0);
+
+    for (unsigned turn = 0; turn < 2; turn++) {
+        struct test_job test;
+
+        assert_int_equal(run_with_text(server, writer, "/with", "", &test), WRITE_MISSING);
+        job_free(&test);
+        assert_int_equal(ask(server, "SELECT count(*) FROM shelves"), 1);
+    }
+    writer_close(writer);
+}
+
+static void reply_too_large(struct write_job *job)
+{
+    buffer_append_str(&job->body, "half of ");
+    job->body.overflowed = true;
+}
+
+static void a_write_whose_answer_cannot_be_given_is_taken_back(void **state)
+{
+    static const struct {
+        const char *path;
+        const char *key;
+    } cases[] = {{"/named", ""}, {"/add", "k"}, {"/marked", ""}};
+    struct server *server = *state;
+    struct writer *writer = start_writer(server, 1, 0);
+
+    for (unsigned i = 0; i < 2 * sizeof cases / sizeof cases[0]; i++) {
+        struct test_job test;
+
+        make_job(server, cases[i / 2].path, &test);
+        test.takes[0] = text_value("a");
+        test.job.key = slice_str(cases[i / 2].key);
+        test.job.reply = i % 2 == 0 ? reply_too_large : reply_created;
+        assert_int_equal(job_run(writer, &test), i % 2 == 0 ? WRITE_FAILED : WRITE_DONE);
+        assert_string_equal(test.job.msg.text, i % 2 == 0 ? "the answer cannot be given" : "");
+        assert_false(test.job.is_replay);
+        job_free(&test);
+        assert_int_equal(ask(server, "SELECT count(*) FROM shelves"), 1 + (i + 1) / 2);
+    }
+    writer_close(writer);
+}
+
 static void the_members_of_a_map_are_names_and_values(void **state)
 {
     struct value names[] = {integer_value(3), integer_value(4)};
@@ -383,6 +429,8 @@ int main(void)
         SERVER_TEST(a_constraint_that_is_checked_at_the_end_refuses_a_commit),
         SERVER_TEST(an_id_is_handed_on_to_the_statement_of_each_item),
         SERVER_TEST(one_item_that_finds_nothing_takes_everything_back),
+        SERVER_TEST(what_finds_nothing_changes_nothing),
+        SERVER_TEST(a_write_whose_answer_cannot_be_given_is_taken_back),
         SERVER_TEST(the_members_of_a_map_are_names_and_values),
         SERVER_TEST(values_come_back_as_they_went),
         SERVER_TEST(what_json_cannot_say_is_null_and_digits_are_kept),

@@ -400,6 +400,35 @@ static void jobs_of_one_batch_fail_each_for_itself(void **state)
     assert_int_equal(ask(fixture, "SELECT count(*) FROM marks"), 1);
 }
 
+static void a_single_statement_that_fails_keeps_nothing_beside_others(void **state)
+{
+    struct fixture *fixture = *state;
+    struct writer *writer = open_writer(fixture, 0);
+    struct made_action add;
+    struct made_action fail;
+    struct test_job tests[2];
+    sqlite3 *lock;
+
+    make_action(&add, add_sql, 1);
+    make_action(&fail, "INSERT OR FAIL INTO shelves (id, name) VALUES (20, ?1), (7, ?1)", 1);
+    (void)run_action(writer, &add, "warm", "", &tests[0]);
+    job_free(&tests[0]);
+    lock = hold(fixture);
+    for (unsigned i = 0; i < 2; i++) {
+        job_init(&tests[i], i == 0 ? &fail : &add);
+        tests[i].takes[0] = text_value("x");
+        writer_submit(writer, &tests[i].job);
+    }
+    sqlite3_close(lock);
+    for (unsigned i = 0; i < 2; i++) {
+        job_wait(&tests[i]);
+        assert_int_equal(tests[i].job.outcome, i == 0 ? WRITE_INVALID : WRITE_DONE);
+        job_free(&tests[i]);
+    }
+    assert_int_equal(ask(fixture, "SELECT count(*) FROM shelves WHERE id = 20"), 0);
+    writer_close(writer);
+}
+
 static void jobs_that_wait_share_a_transaction_and_a_key(void **state)
 {
     enum { COUNT = 100 };
@@ -632,6 +661,7 @@ int main(void)
         TEST(keys_of_failures_are_not_kept),
         TEST(expired_keys_are_forgotten),
         TEST(jobs_of_one_batch_fail_each_for_itself),
+        TEST(a_single_statement_that_fails_keeps_nothing_beside_others),
         TEST(jobs_that_wait_share_a_transaction_and_a_key),
         TEST(a_lock_is_waited_for_until_the_deadline_while_reads_go_on),
         TEST(a_slow_statement_is_given_up_without_the_others),
