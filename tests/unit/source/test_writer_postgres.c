@@ -213,6 +213,48 @@ static void a_write_whose_answer_cannot_be_given_is_taken_back(void **state)
     writer_close(writer);
 }
 
+/* More than a socket takes at once. */
+static void rows_of_a_megabyte_are_made(void **state)
+{
+    static const char head[] = "name: large\n"
+                               "tables:\n"
+                               "  large:\n"
+                               "    primary_key: id\n"
+                               "    columns: {id: integer, t: text}\n"
+                               "    rows:\n";
+    static const char routes[] =
+        "routes:\n"
+        "  - get: /large\n"
+        "    run: [{sql: SELECT sum(length(t)) FROM large, returns: {n: integer}}]\n"
+        "    answer: $n\n";
+    struct server *server = *state;
+    struct definition *before = server->definition;
+    struct writer *writer;
+    struct test_job test;
+    struct buffer yaml;
+    struct errmsg msg = {""};
+
+    buffer_init(&yaml, 4 << 20);
+    buffer_append_str(&yaml, head);
+    for (int i = 0; i < 250; i++) {
+        buffer_printf(&yaml, "      - {id: %d, t: t%04000d}\n", i, i);
+    }
+    buffer_append_str(&yaml, routes);
+    if (definition_parse("large.yaml", buffer_slice(&yaml), &server->definition, &msg) !=
+        ERR_NONE) {
+        fail_msg("%s", msg.text);
+    }
+    writer = start_writer(server, 1, 0);
+    assert_done(run_with_text(server, writer, "/large", "", &test), &test);
+    assert_int_equal(test.job.rows[0].values[0].integer, 1000250);
+    job_free(&test);
+    writer_close(writer);
+    other_run(server, "DROP TABLE large");
+    definition_free(server->definition);
+    server->definition = before;
+    buffer_free(&yaml);
+}
+
 static void the_members_of_a_map_are_names_and_values(void **state)
 {
     struct value names[] = {integer_value(3), integer_value(4)};
@@ -431,6 +473,7 @@ int main(void)
         SERVER_TEST(one_item_that_finds_nothing_takes_everything_back),
         SERVER_TEST(what_finds_nothing_changes_nothing),
         SERVER_TEST(a_write_whose_answer_cannot_be_given_is_taken_back),
+        SERVER_TEST(rows_of_a_megabyte_are_made),
         SERVER_TEST(the_members_of_a_map_are_names_and_values),
         SERVER_TEST(values_come_back_as_they_went),
         SERVER_TEST(what_json_cannot_say_is_null_and_digits_are_kept),
