@@ -18,6 +18,7 @@
 enum {
     JOB_BLOCK_SIZE = 4 << 10,
     JOB_BODY_MAX = 16 << 20,
+    KEY_SECRET_MIN = 16, /* characters of a key that nobody should guess */
 };
 
 static const char retry_later[] = "Retry-After: 1\r\n";
@@ -207,7 +208,17 @@ static int look_at_key(const struct action *action, struct slice key)
     return key.len > 0 && key.len <= WRITER_KEY_MAX ? KEY_VALID : KEY_INVALID;
 }
 
-/* Of what makes two requests with one key the same request. */
+static struct later *refuse_key(struct answerer *answerer, const struct request *request,
+                                const char *text, struct buffer *out)
+{
+    answer_text(answerer, request, 400, slice_str(text), NULL, out);
+    return NULL;
+}
+
+/*
+ * Of what makes two requests with one key the same request. Without a session whoever knows the key and
+ * asks the same is given the session that was made: such a key has to be long.
+ */
 static uint64_t fingerprint(const struct request *request, struct slice session)
 {
     const struct slice parts[] = {request->target, session, request->body};
@@ -327,10 +338,8 @@ struct later *action_start(struct answerer *answerer, const struct request *requ
         return NULL;
     }
     if (key == KEY_INVALID) {
-        answer_text(answerer, request, 400,
-                    slice_str("Error: an Idempotency-Key has 1 to 255 visible characters"), NULL,
-                    out);
-        return NULL;
+        return refuse_key(answerer, request,
+                          "Error: an Idempotency-Key has 1 to 255 visible characters", out);
     }
     job = job_make(answerer, route);
     keep_request(job, request, match, &kept);
@@ -340,6 +349,13 @@ struct later *action_start(struct answerer *answerer, const struct request *requ
         answer_failure(answerer, request, job->taken.failure, out);
         job_free(job);
         return NULL;
+    }
+    if (key == KEY_VALID && job->taken.set_cookie.len > 0 &&
+        request->headers[HEADER_IDEMPOTENCY_KEY].len < KEY_SECRET_MIN) {
+        job_free(job);
+        return refuse_key(answerer, request,
+                          "Error: without a session, an Idempotency-Key has 16 to 255 characters",
+                          out);
     }
     return submit(job, request, key == KEY_VALID);
 }

@@ -326,10 +326,20 @@ class TestKeys(WritingCase):
 
     def test_a_session_that_was_given_is_given_again(self):
         self.serve()
-        data = post("/visits", b"", "Idempotency-Key: k")
+        data = post("/visits", b"", "Idempotency-Key: " + 16 * "k")
         first, again = self.ask(data), self.ask(data)
         self.assertEqual(again.headers["set-cookie"], first.headers["set-cookie"])
         self.assertEqual(again.headers["idempotent-replayed"], "true")
+
+    def test_a_key_that_can_be_guessed_makes_no_session(self):
+        self.serve()
+        short = "Idempotency-Key: " + 15 * "k"
+        answer = self.ask(post("/visits", b"", short))
+        self.assert_answer(answer, 400, b"Error: without a session, an Idempotency-Key has 16 to "
+                                        b"255 characters")
+        self.assertNotIn("set-cookie", answer.headers)
+        session = "Cookie: session=" + "a" * 32
+        self.assertEqual(self.ask(post("/visits", b"", short, session)).status, 201)
 
     def test_what_failed_is_not_remembered(self):
         self.serve()
