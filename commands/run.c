@@ -51,6 +51,8 @@ static const struct option options[] = {
                     "how often the source is asked for changes"),
     OPTION_INTEGER("threads", "N", NULL, 1, 256, struct run_options, threads,
                    "event loops of the service; by default one a core"),
+    OPTION_SIZE("body-size", "SIZE", "64K", struct run_options, body_size,
+                "the largest body of a request, at most 1M; larger ones are answered 413"),
     OPTION_INTEGER("write-rate", "N", "50", 0, RATE_MAX, struct run_options, write_rate,
                    "writes a second for each client address; 0: any number"),
     OPTION_TEXT("accept", "NAME[,NAME]", NULL, struct run_options, accept,
@@ -145,6 +147,7 @@ static enum err serve(const struct run_options *o, const struct definition *defi
 {
     char threads[TEXT_MAX];
     char write_rate[TEXT_MAX];
+    char body_size[TEXT_MAX];
     char every[TEXT_MAX];
     struct child service;
     struct child builder;
@@ -155,6 +158,7 @@ static enum err serve(const struct run_options *o, const struct definition *defi
     snprintf(every, sizeof every, "%" PRId64 "ms", o->every_ms);
     snprintf(threads, sizeof threads, "%" PRId64, o->threads);
     snprintf(write_rate, sizeof write_rate, "%" PRId64, o->write_rate);
+    snprintf(body_size, sizeof body_size, "%" PRId64, o->body_size);
     init_build(&builder, o);
     child_add(&builder, "--every", every);
     child_init(&service, "serve");
@@ -162,6 +166,7 @@ static enum err serve(const struct run_options *o, const struct definition *defi
     child_add(&service, "--listen", o->listen);
     child_add(&service, "--source", o->source);
     child_add(&service, "--write-rate", write_rate);
+    child_add(&service, "--body-size", body_size);
     if (o->admin != NULL) {
         child_add(&service, "--admin", o->admin);
     }

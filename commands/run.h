@@ -20,6 +20,7 @@ struct run_options {
     int64_t every_ms;
     int64_t threads; /* 0: what serve takes by itself */
     int64_t write_rate;
+    int64_t body_size;
     const char *accept;
     const char *sign;
 };

@@ -13,6 +13,7 @@ struct serve_options {
     const char *listen;
     int64_t threads; /* 0: one a core */
     int64_t connections;
+    int64_t body_size;
     struct option_texts trust;
     bool no_verify;
     const char *admin;
@@ -38,6 +39,8 @@ static const struct option options[] = {
                    "event loops; by default one a core"),
     OPTION_INTEGER("connections", "N", "10000", 1, 1000000, struct serve_options, connections,
                    "open connections at a time; more are closed at once"),
+    OPTION_SIZE("body-size", "SIZE", "64K", struct serve_options, body_size,
+                "the largest body of a request, at most 1M; larger ones are answered 413"),
     OPTION_TEXTS("trust", "PUB", struct serve_options, trust,
                  "serve only releases signed by a key in this file; see also DIR/trusted.pub"),
     OPTION_FLAG("no-verify", struct serve_options, no_verify,
@@ -81,12 +84,15 @@ static enum err read_repair(const struct serve_options *o, struct repair_options
                                      "--repair-timeout", out, msg);
 }
 
-/* Where writes go to, and whose address a client has. */
+/* How large writes may be, where they go to, and whose address a client has. */
 static enum err read_writes(const struct serve_options *o, struct primary *primary,
                             struct proxies *proxies, struct errmsg *msg)
 {
     enum err rc = ERR_NONE;
 
+    if (o->body_size > HTTP_BODY_MAX) {
+        return err_set(msg, ERR_USAGE, "--body-size is 1M at most");
+    }
     if (o->source != NULL && o->primary != NULL) {
         return err_set(msg, ERR_USAGE,
                        "--source and --primary: a node writes itself or forwards; give one");
@@ -126,6 +132,7 @@ static enum err serve(const struct serve_options *o, struct errmsg *msg)
                 .listen = o->listen,
                 .threads = (unsigned)o->threads,
                 .connections = (unsigned)o->connections,
+                .body_max = (uint32_t)o->body_size,
                 .check = {.verify = !o->no_verify, .trust = &trust, .root = o->root},
                 .admin = o->admin,
                 .scrub_bytes_per_second = (uint64_t)o->scrub,

@@ -251,6 +251,10 @@ static enum err rewrite(struct binder *binder, bool *reads)
             buffer_append(&binder->out, binder->sql.ptr + copied,
                           (size_t)(token.text.ptr - binder->sql.ptr) - copied);
             copied = scan.at;
+            if ((before.kind == SQL_WORD || before.kind == SQL_QUOTED) &&
+                before.text.ptr + before.text.len == token.text.ptr) {
+                buffer_append_str(&binder->out, " "); /* PostgreSQL takes "LIMIT$1" for a name */
+            }
             rc = bind_name(binder, &token);
         }
         before = token;
@@ -271,7 +275,7 @@ static enum err bind_text(struct action_loading *loading, const struct yaml_node
     if (rc != ERR_NONE) {
         return rc;
     }
-    buffer_init(&binder.out, (size_t)DEFINITION_SIZE_MAX * 2); /* ":a" becomes "$64" at most */
+    buffer_init(&binder.out, (size_t)DEFINITION_SIZE_MAX * 2); /* ":a" becomes " $64" at most */
     rc = rewrite(&binder, reads);
     if (rc == ERR_NONE) {
         statement->sql[dialect] = arena_copy(arena, buffer_slice(&binder.out));

@@ -389,6 +389,7 @@ bool connection_accept(struct loop *loop)
     connection->tcp.data = connection;
     connection->state = CONNECTION_READING;
     http_init(&connection->http, &handler, connection);
+    connection->http.body_max = loop->body_max;
     if (uv_tcp_init(&loop->uv, &connection->tcp) != 0) {
         http_free(&connection->http);
         free(connection);

@@ -217,7 +217,7 @@ static int on_headers_complete(llhttp_t *parser)
     if (parser->http_major != 1) {
         return refuse(http, 400);
     }
-    if ((parser->flags & F_CONTENT_LENGTH) != 0 && parser->content_length > HTTP_BODY_MAX) {
+    if ((parser->flags & F_CONTENT_LENGTH) != 0 && parser->content_length > http->body_max) {
         return refuse(http, 413);
     }
     parser->upgrade = 0; /* no other protocol is spoken; what follows is HTTP */
@@ -233,7 +233,7 @@ static int on_body(llhttp_t *parser, const char *at, size_t len)
 {
     struct http *http = parser->data;
 
-    if (HTTP_BODY_MAX - http->body_size < len) {
+    if (http->body_max - http->body_size < len) {
         return refuse(http, 413);
     }
     http->body_size += (uint32_t)len;
@@ -311,7 +311,8 @@ static const llhttp_settings_t settings = {
 
 void http_init(struct http *http, const struct http_handler *handler, void *context)
 {
-    *http = (struct http){.handler = handler, .context = context, .header = -1};
+    *http = (struct http){
+        .handler = handler, .context = context, .header = -1, .body_max = HTTP_BODY_MAX};
     llhttp_init(&http->parser, HTTP_REQUEST, &settings);
     http->parser.data = http;
     buffer_init(&http->kept, KEPT_MAX);

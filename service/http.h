@@ -24,7 +24,7 @@
 enum {
     HTTP_TARGET_MAX = 8 << 10, /* bytes of the target: 414 */
     HTTP_HEAD_MAX = 32 << 10,  /* bytes of header names and values: 431 */
-    HTTP_BODY_MAX = 1 << 20,   /* bytes of the body: 413 */
+    HTTP_BODY_MAX = 1 << 20,   /* bytes of the body, `body_max` at most: 413 */
 };
 
 enum request_method {
@@ -92,7 +92,8 @@ struct http {
     struct http_part headers[REQUEST_HEADERS];
     uint32_t head_size;
     uint32_t body_size;
-    unsigned status; /* why the request is refused, or 0 */
+    uint32_t body_max; /* HTTP_BODY_MAX, or less */
+    unsigned status;   /* why the request is refused, or 0 */
 };
 
 enum feed_result {

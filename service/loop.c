@@ -191,6 +191,7 @@ static struct loop *loop_make(unsigned connection_max)
     struct loop *loop = memory_calloc(1, sizeof *loop);
 
     loop->connection_max = connection_max;
+    loop->body_max = HTTP_BODY_MAX;
     atomic_init(&loop->connection_count, 0);
     atomic_init(&loop->offered, NULL);
     atomic_init(&loop->stop_asked, false);

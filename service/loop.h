@@ -56,6 +56,7 @@ struct loop {
     struct connection *connections; /* all of them, the newest first */
     atomic_uint connection_count;
     unsigned connection_max;
+    uint32_t body_max;      /* bytes of a request; HTTP_BODY_MAX until loop_start */
     unsigned refused_count; /* connections that were one too many, since the last tick */
     bool is_stopping;
     struct later_queue ready;       /* what requests were answered with, once it has the answer */

@@ -228,6 +228,9 @@ static enum err start_loops(struct server *server, struct plan *plan, struct err
         rc = loop_open(fd, (connections + server->thread_count - 1) / server->thread_count, plan,
                        &server->writes, &server->loops[i], msg);
         server->loop_count += rc == ERR_NONE;
+        if (rc == ERR_NONE) {
+            server->loops[i]->body_max = server->options->body_max;
+        }
     }
     for (unsigned i = 0; i < server->loop_count && rc == ERR_NONE; i++) {
         rc = loop_start(server->loops[i], msg);

@@ -236,8 +236,8 @@ class TestRefusals(ServedCase):
             self.assertEqual([client.answer().status for _ in range(3)], [200, 200, 400])
             self.assertTrue(client.ended())
 
-    def test_an_announced_body_beyond_1_mib_is_413(self):
-        self.assert_refused(f"POST /loans HTTP/1.1\r\nContent-Length: {(1 << 20) + 1}\r\n\r\n"
+    def test_an_announced_body_beyond_64_kib_is_413(self):
+        self.assert_refused(f"POST /loans HTTP/1.1\r\nContent-Length: {(64 << 10) + 1}\r\n\r\n"
                             .encode(), 413, "Error: the body is too large")
 
     def test_the_answer_413_arrives_while_the_client_still_sends(self):
@@ -245,9 +245,9 @@ class TestRefusals(ServedCase):
         self.assert_refused(b"POST /loans HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" +
                             chunk * 40, 413, "Error: the body is too large")
 
-    def test_a_body_of_1_mib_is_taken(self):
-        answer = self.ask(f"POST /loans HTTP/1.1\r\nContent-Length: {1 << 20}\r\n\r\n".encode() +
-                          b"x" * (1 << 20))
+    def test_a_body_of_64_kib_is_taken(self):
+        answer = self.ask(f"POST /loans HTTP/1.1\r\nContent-Length: {64 << 10}\r\n\r\n".encode() +
+                          b"x" * (64 << 10))
         self.assertEqual(answer.status, 405)
 
     def test_a_target_beyond_8_kib_is_414(self):

@@ -228,8 +228,17 @@ class TestRequests(WritingCase):
             self.assertEqual(client.answer().status, 201)
 
     def test_a_body_that_is_too_large_is_413_and_the_connection_ends(self):
-        self.serve()
-        most = 1 << 20
+        for most, arguments in ((64 << 10, ()), (1 << 20, ("--body-size", "1M")),
+                                (2000, ("--body-size", 2000))):
+            with self.subTest(most):
+                self.serve(*arguments)
+                self.assert_largest_body(most)
+        done = support.vitrine("serve", "--root", self.root, "--body-size", "2M", check=False)
+        self.assertEqual((done.returncode, done.stderr.strip()),
+                         (2, "vitrine serve: --body-size is 1M at most"))
+
+    def assert_largest_body(self, most):
+        """A body of MOST bytes is taken, a byte more is not."""
         name = {"name": "x" * (most - 12)}
         self.assertEqual(len(json.dumps(name)), most)
         self.assert_answer(self.ask(post("/branches", name)), 422, b"Error: a branch has a name")
