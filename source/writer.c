@@ -129,6 +129,27 @@ int writer_job_patience_ms(const struct write_job *job)
     return left_ms > INT_MAX ? INT_MAX : (int)left_ms;
 }
 
+struct value writer_bound_value(const struct write_job *job, const struct binding *binding,
+                                unsigned item)
+{
+    const struct write_rows *rows;
+
+    switch (binding->kind) {
+    case BINDING_TAKE:
+        return job->takes[binding->take];
+    case BINDING_ITEM:
+        return job->items[binding->take].values[item];
+    case BINDING_ITEM_NAME:
+        return job->items[binding->take].names[item];
+    case BINDING_RETURNED:
+        rows = &job->rows[binding->statement];
+        return rows->row_count == 0 ? (struct value){.type = VALUE_NULL}
+                                    : rows->values[binding->column];
+    default:
+        return (struct value){.type = VALUE_INTEGER, .integer = job->now_ms};
+    }
+}
+
 int writer_patience_ms(struct writer *writer)
 {
     int patience_ms;

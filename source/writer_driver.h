@@ -90,6 +90,13 @@ int writer_patience_ms(struct writer *writer);
 /* The same for one job. */
 int writer_job_patience_ms(const struct write_job *job);
 
+/*
+ * What BINDING is bound to, for item number ITEM of `each`. What an earlier statement returned is that of
+ * its first row; null when it returned none.
+ */
+struct value writer_bound_value(const struct write_job *job, const struct binding *binding,
+                                unsigned item);
+
 /* Whether writer_close was called: answer what there is, then return from `run`. */
 bool writer_stops(struct writer *writer);
 

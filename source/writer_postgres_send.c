@@ -59,39 +59,13 @@ static unsigned item_count(const struct write_job *job, const struct statement *
     return statement->each < 0 ? 1 : job->items[statement->each].count;
 }
 
-/* What an earlier statement returned in its first row; null when it returned none. */
-static struct value returned_value(const struct write_job *job, const struct binding *binding)
-{
-    const struct write_rows *rows = &job->rows[binding->statement];
-
-    return rows->row_count == 0 ? (struct value){.type = VALUE_NULL}
-                                : rows->values[binding->column];
-}
-
-static struct value bound_value(const struct write_job *job, const struct binding *binding,
-                                unsigned item)
-{
-    switch (binding->kind) {
-    case BINDING_TAKE:
-        return job->takes[binding->take];
-    case BINDING_ITEM:
-        return job->items[binding->take].values[item];
-    case BINDING_ITEM_NAME:
-        return job->items[binding->take].names[item];
-    case BINDING_RETURNED:
-        return returned_value(job, binding);
-    default:
-        return (struct value){.type = VALUE_INTEGER, .integer = job->now_ms};
-    }
-}
-
 static void fill_call(const struct write_job *job, const struct statement *statement, unsigned item,
                       struct call *call)
 {
     call->count = 0;
     for (unsigned i = 0; i < statement->binding_count[SQL_POSTGRES]; i++) {
         const struct binding *binding = &statement->bindings[SQL_POSTGRES][i];
-        struct value value = bound_value(job, binding, item);
+        struct value value = writer_bound_value(job, binding, item);
 
         call_add(call, &binding->scalar, &value);
     }

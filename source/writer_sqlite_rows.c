@@ -2,33 +2,12 @@
 
 /* ---- in ---- */
 
-static struct value bound_value(const struct write_job *job, const struct binding *binding,
-                                unsigned item)
-{
-    const struct write_rows *rows;
-
-    switch (binding->kind) {
-    case BINDING_TAKE:
-        return job->takes[binding->take];
-    case BINDING_ITEM:
-        return job->items[binding->take].values[item];
-    case BINDING_ITEM_NAME:
-        return job->items[binding->take].names[item];
-    case BINDING_RETURNED:
-        rows = &job->rows[binding->statement];
-        return rows->row_count == 0 ? (struct value){.type = VALUE_NULL}
-                                    : rows->values[binding->column];
-    default:
-        return (struct value){.type = VALUE_INTEGER, .integer = job->now_ms};
-    }
-}
-
 /* SQLITE_STATIC: what is bound lives as long as its job, and is bound anew before every run. */
 int sqlite_job_bind(const struct write_job *job, const struct statement *statement, unsigned item,
                     sqlite3_stmt *prepared)
 {
     for (unsigned i = 0; i < statement->binding_count[SQL_SQLITE]; i++) {
-        struct value value = bound_value(job, &statement->bindings[SQL_SQLITE][i], item);
+        struct value value = writer_bound_value(job, &statement->bindings[SQL_SQLITE][i], item);
         int result = sqlite_bind(prepared, (int)i + 1, &value, SQLITE_STATIC);
 
         if (result != SQLITE_OK) {
