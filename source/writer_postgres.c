@@ -25,8 +25,8 @@ enum {
 
 /*
  * What a session needs. The time-outs are a little shorter than a job's, so that the server gives up
- * first and the connection stays of use. Whether commits are durable is the server's to say; that they
- * are not is told in the log.
+ * first and the connection stays of use. What is answered is on disk: where the server's default is not to
+ * wait for that, these sessions do.
  */
 static void write_settings(struct writer_postgres *writer, int64_t timeout_ms)
 {
@@ -37,9 +37,11 @@ static void write_settings(struct writer_postgres *writer, int64_t timeout_ms)
                   " ('standard_conforming_strings', 'on'), ('idle_session_timeout', '0'),"
                   " ('statement_timeout', '%" PRId64 "'), ('lock_timeout', '%" PRId64 "'),"
                   " ('idle_in_transaction_session_timeout', '%" PRId64 "'),"
-                  " ('client_connection_check_interval', '1s'), ('jit', 'off')"
+                  " ('client_connection_check_interval', '1s'), ('jit', 'off'),"
+                  " ('synchronous_commit', CASE current_setting('synchronous_commit')"
+                  " WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END)"
                   ") AS w (name, value) JOIN pg_catalog.pg_settings AS s ON s.name = w.name;"
-                  "SELECT pg_catalog.pg_is_in_recovery(), current_setting('synchronous_commit')",
+                  "SELECT pg_catalog.pg_is_in_recovery()",
                   timeout_ms - timeout_ms / 10, timeout_ms - timeout_ms / 4, timeout_ms);
 }
 

@@ -206,7 +206,7 @@ static void on_setting(struct link *link, const PGresult *result)
 {
     struct errmsg msg;
 
-    if (PQnfields(result) != 2 || PQntuples(result) != 1) {
+    if (PQntuples(result) != 1) {
         return;
     }
     if (PQgetvalue(result, 0, 0)[0] == 't') {

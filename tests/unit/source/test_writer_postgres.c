@@ -54,6 +54,34 @@ static void the_position_is_that_of_the_first_snapshot_that_holds_the_write(void
     writer_close(writer);
 }
 
+static void what_is_answered_is_on_disk_whatever_the_server_thinks(void **state)
+{
+    static const struct {
+        const char *change;
+        const char *expected;
+    } cases[] = {{"SET synchronous_commit = off", "on"},
+                 {"SET synchronous_commit = local", "local"},
+                 {"RESET synchronous_commit", "on"}};
+    struct server *server = *state;
+
+    writer_close(start_writer(server, 1, 0)); /* skips without a server */
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct writer *writer;
+        struct test_job test;
+        char sql[200];
+
+        snprintf(sql, sizeof sql,
+                 "DO $$ BEGIN EXECUTE format('ALTER DATABASE %%I %s', current_database()); END $$",
+                 cases[i].change);
+        other_run(server, sql);
+        writer = start_writer(server, 1, 0);
+        assert_done(run_with_text(server, writer, "/durable", "", &test), &test);
+        assert_true(slice_is(test.job.rows[0].values[0].text, cases[i].expected));
+        job_free(&test);
+        writer_close(writer);
+    }
+}
+
 static void what_the_database_refuses_is_told_apart(void **state)
 {
     static const struct {
@@ -467,6 +495,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SERVER_TEST(a_write_is_there_when_it_is_answered),
         SERVER_TEST(the_position_is_that_of_the_first_snapshot_that_holds_the_write),
+        SERVER_TEST(what_is_answered_is_on_disk_whatever_the_server_thinks),
         SERVER_TEST(what_the_database_refuses_is_told_apart),
         SERVER_TEST(a_constraint_that_is_checked_at_the_end_refuses_a_commit),
         SERVER_TEST(an_id_is_handed_on_to_the_statement_of_each_item),
