@@ -148,8 +148,8 @@ class TestForward(Case):
         self.assertEqual(sessions, [(cookie[1],)] * 2)
 
     def test_large_bodies_and_answers_go_through_whole(self):
-        _, primary = self.serve_primary()
-        node = self.serve_node(primary)
+        _, primary = self.serve_primary("--body-size", "1M")
+        node = self.serve_node(primary, "--body-size", "1M")
         for i in range(60):
             self.assertEqual(self.post(node, str(i % 10) * 100000).status, 201)
         self.assertEqual(support.get(node, "/notes").body, support.get(primary, "/notes").body)
