@@ -179,8 +179,8 @@ def no_objects(valid):
     yield whole[:-1] + b", " + encode({name: valid[name]})[1:]
     yield whole[:-1] + b', "' + name[0].encode() + b'\\u' + b"%04x" % ord(name[1]) + \
         name[2:].encode() + b'": 1}'
-    yield b"[" * 100000
-    yield b'{"a":' * 100000
+    yield b"[" * 60000
+    yield b'{"a":' * 12000
     yield whole[:-1] + b', "deep": ' + b"[" * 5000 + b"]" * 5000 + b"}"
     yield f"{name}={valid[name]}".encode()
     yield whole[:-1] + b', "x": "\xff"}'
