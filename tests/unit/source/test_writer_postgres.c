@@ -262,6 +262,9 @@ static void rows_of_a_megabyte_are_made(void **state)
     struct buffer yaml;
     struct errmsg msg = {""};
 
+    if (server->fixture.url[0] == '\0') {
+        skip();
+    }
     buffer_init(&yaml, 4 << 20);
     buffer_append_str(&yaml, head);
     for (int i = 0; i < 250; i++) {
