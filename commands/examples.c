@@ -58,6 +58,10 @@ void examples_write(const struct route *route, struct buffer *out)
         buffer_append_byte(out, '/');
     }
     if (route->key.is_present && !route->key.in_path) {
-        buffer_printf(out, "?%.*s=%s", SLICE_ARG(route->key.name), is_text ? "..." : "1");
+        const char *keys = is_text ? "...,..." : "1,2,3";
+        const char *key = is_text ? "..." : "1";
+
+        buffer_printf(out, "?%.*s=%s", SLICE_ARG(route->key.name),
+                      route->most_keys > 0 ? keys : key);
     }
 }

@@ -37,6 +37,8 @@ enum {
     DEFINITION_TERMS_MAX = 8,    /* an order */
     DEFINITION_LISTINGS_MAX = 8, /* a collection */
     DEFINITION_ROUTES_MAX = 256,
+    DEFINITION_ROUTE_PARTS_MAX = 16,
+    DEFINITION_KEYS_MAX = 1000,    /* that one request may ask for */
     DEFINITION_SEGMENTS_MAX = 16,  /* a path */
     DEFINITION_NESTING_MAX = 2,    /* nested rows within nested rows */
     DEFINITION_JOINS_MAX = 4,      /* column pairs of `on` */
@@ -144,14 +146,22 @@ enum route_method { ROUTE_GET, ROUTE_POST, ROUTE_PUT, ROUTE_PATCH, ROUTE_DELETE,
 /* As the definition writes it: "get". */
 const char *route_method_name(enum route_method method);
 
+struct route_part;
+
+/*
+ * A route from files answers one key of a collection, many keys of it (most_keys), a listing of it, or
+ * parts: several collections for one key.
+ */
 struct route {
     enum route_method method;
     struct slice path; /* as written: "/books/:isbn/loans" */
     struct segment segments[DEFINITION_SEGMENTS_MAX];
     unsigned segment_count;
     struct action *action; /* runs on the source; the members below are of routes from files then */
-    const struct collection *collection;
+    const struct collection *collection; /* with parts: of the first; all have its type of key */
     unsigned collection_index;
+    struct route_part *parts;
+    unsigned part_count;
     int listing;            /* index in the collection's listings, or -1: by key */
     struct parameter key;   /* absent for a listing */
     struct parameter order; /* absent: always default_order */
@@ -163,8 +173,17 @@ struct route {
     uint32_t most_count; /* clamp, at most DEFINITION_COUNT_MAX */
     struct template row; /* one row: literals and fields only */
     struct template answer;
+    uint32_t most_keys;         /* in `key`, with commas between them; 0: it is one key */
+    bool is_map;                /* most_keys > 0: an object by key, otherwise a list as asked */
+    struct failure too_many;    /* most_keys > 0: always set, 400 by default */
     struct failure invalid_key; /* always set: 400 by default */
     struct failure missing; /* the key is not in the collection; status 0: answer with no rows */
+};
+
+/* What a route with parts reads of one collection, as a route of its own: rows, order, page, missing. */
+struct route_part {
+    struct slice name;
+    struct route route;
 };
 
 /* How `vitrine import` reads a column of a CSV export, and what it becomes in the source. */

@@ -12,6 +12,8 @@
  *   load_routes.c       routes:       method, from, listing, failures
  *   load_path.c         get:          the path of a route
  *   load_request.c      key, order, page, count of a route
+ *   load_keys.c         keys:         many keys in one request
+ *   load_parts.c        parts:        several collections for one key
  *   load_action.c       routes that run statements; load_action.h has its files
  *   load_constants.c       values that are written in a definition
  *   load_template.c     row, answer:  templates, flattened; compose.c writes them
@@ -153,11 +155,43 @@ bool path_text_is_valid(struct slice text);
 MUST_CHECK enum err load_request(struct loader *loader, const struct yaml_node *node,
                                  struct route *route);
 
+/* `key:` of a route; its path holds no other parameter. */
+MUST_CHECK enum err load_request_key(const struct loader *loader, const struct yaml_node *node,
+                                     struct route *route);
+/* `order:`, `page:` and `count:` of a route or a part. */
+MUST_CHECK enum err load_request_rows(const struct loader *loader, const struct yaml_node *node,
+                                      struct route *route);
+/* {query: NAME}: NAME of a query parameter. */
+MUST_CHECK enum err load_query(const struct loader *loader, const struct yaml_node *node,
+                               struct parameter *out);
+/* Refuses two of ALL that are one query parameter. */
+MUST_CHECK enum err load_check_names(const struct loader *loader, const struct yaml_node *at,
+                                     const struct parameter *const *all, unsigned count);
+
+/* ---- load_keys.c ---- */
+
+/* `keys:` of a route by many keys, after its count, and what it answers to too many. */
+MUST_CHECK enum err load_keys(const struct loader *loader, const struct yaml_node *node,
+                              struct route *route);
+MUST_CHECK enum err load_too_many(const struct loader *loader, const struct yaml_node *route_node,
+                                  struct route *route);
+
+/* ---- load_parts.c ---- */
+MUST_CHECK enum err load_route_parts(struct loader *loader, const struct yaml_node *node,
+                                     struct route *route);
+
 /* ---- load_action.c ---- */
 MUST_CHECK enum err load_action(struct loader *loader, const struct yaml_node *node,
                                 struct route *route);
 
 /* ---- load_routes.c ---- */
+
+/* `from:` of a route or a part, and `listing:`. WHAT: "a route". */
+MUST_CHECK enum err load_source(const struct loader *loader, const struct yaml_node *node,
+                                const char *what, struct route *route);
+/* `invalid_key:` and `missing:` of a route. */
+MUST_CHECK enum err load_failures(const struct loader *loader, const struct yaml_node *node,
+                                  struct route *route);
 MUST_CHECK enum err load_routes(struct loader *loader, const struct yaml_node *node);
 
 /* ---- load_template.c ---- */
@@ -165,6 +199,13 @@ MUST_CHECK enum err load_routes(struct loader *loader, const struct yaml_node *n
 /* `row:` and `answer:` of a route, either NULL when absent. */
 MUST_CHECK enum err load_templates(struct loader *loader, struct route *route,
                                    const struct yaml_node *row, const struct yaml_node *answer);
+
+/* `row:` alone, of a part. */
+MUST_CHECK enum err load_row(const struct loader *loader, struct route *route,
+                             const struct yaml_node *node);
+/* `answer:` of a route with parts, NULL when absent; *USED has bit i for part i. */
+MUST_CHECK enum err load_parts_answer(const struct loader *loader, struct route *route,
+                                      const struct yaml_node *node, uint32_t *used);
 
 struct action_loading;
 

@@ -3,9 +3,8 @@
 
 #include "definition/wording.h"
 
-/* {query: NAME}: NAME of a query parameter. */
-static enum err load_query(const struct loader *loader, const struct yaml_node *node,
-                           struct parameter *out)
+enum err load_query(const struct loader *loader, const struct yaml_node *node,
+                    struct parameter *out)
 {
     struct slice name;
     enum err rc = yaml_text(&loader->yaml, node, "`query`", &name);
@@ -155,7 +154,7 @@ static enum err load_page(const struct loader *loader, const struct yaml_node *n
     return rc;
 }
 
-/* count: {query: NAME, default: 5, most: 100} */
+/* count: 5, or {query: NAME, default: 5, most: 100} */
 static enum err load_count(const struct loader *loader, const struct yaml_node *node,
                            struct route *route)
 {
@@ -164,8 +163,15 @@ static enum err load_count(const struct loader *loader, const struct yaml_node *
     const struct yaml_node *fallback = NULL;
     const struct yaml_node *limit = NULL;
     int64_t most = DEFINITION_COUNT_MAX;
-    int64_t count;
-    enum err rc = yaml_expect_members(&loader->yaml, node, "`count`", members);
+    int64_t count = 0;
+    enum err rc;
+
+    if (node->kind == YAML_SCALAR) {
+        rc = yaml_integer(&loader->yaml, node, "`count`", 1, DEFINITION_COUNT_MAX, &count);
+        route->default_count = route->most_count = (uint32_t)count;
+        return rc;
+    }
+    rc = yaml_expect_members(&loader->yaml, node, "`count`", members);
 
     if (rc == ERR_NONE && (query = yaml_get(node, "query")) != NULL) {
         rc = load_query(loader, query, &route->count);
@@ -182,13 +188,10 @@ static enum err load_count(const struct loader *loader, const struct yaml_node *
     return rc;
 }
 
-/* A query parameter means one thing. */
-static enum err check_names(const struct loader *loader, const struct yaml_node *at,
-                            const struct route *route)
+enum err load_check_names(const struct loader *loader, const struct yaml_node *at,
+                          const struct parameter *const *all, unsigned count)
 {
-    const struct parameter *all[] = {&route->key, &route->order, &route->page, &route->count};
-
-    for (unsigned i = 0; i < sizeof all / sizeof all[0]; i++) {
+    for (unsigned i = 0; i < count; i++) {
         for (unsigned j = 0; j < i; j++) {
             if (all[i]->is_present && all[j]->is_present && !all[i]->in_path && !all[j]->in_path &&
                 slice_equal(all[i]->name, all[j]->name)) {
@@ -219,7 +222,16 @@ static enum err check_path_used(const struct loader *loader, const struct yaml_n
     return ERR_NONE;
 }
 
-enum err load_request(struct loader *loader, const struct yaml_node *node, struct route *route)
+enum err load_request_key(const struct loader *loader, const struct yaml_node *node,
+                          struct route *route)
+{
+    enum err rc = load_key(loader, node, route);
+
+    return rc == ERR_NONE ? check_path_used(loader, yaml_get(node, "get"), route) : rc;
+}
+
+enum err load_request_rows(const struct loader *loader, const struct yaml_node *node,
+                           struct route *route)
 {
     const struct yaml_node *order = yaml_get(node, "order");
     const struct yaml_node *page = yaml_get(node, "page");
@@ -229,10 +241,7 @@ enum err load_request(struct loader *loader, const struct yaml_node *node, struc
     route->default_page = 1;
     route->default_count = DEFINITION_COUNT_MAX;
     route->most_count = DEFINITION_COUNT_MAX;
-    if (route->listing < 0) {
-        rc = load_key(loader, node, route);
-    }
-    if (rc == ERR_NONE && order != NULL) {
+    if (order != NULL) {
         rc = load_order(loader, order, route);
     }
     if (rc == ERR_NONE && page != NULL) {
@@ -241,8 +250,26 @@ enum err load_request(struct loader *loader, const struct yaml_node *node, struc
     if (rc == ERR_NONE && count != NULL) {
         rc = load_count(loader, count, route);
     }
+    return rc;
+}
+
+enum err load_request(struct loader *loader, const struct yaml_node *node, struct route *route)
+{
+    const struct parameter *all[] = {&route->key, &route->order, &route->page, &route->count};
+    const struct yaml_node *keys = yaml_get(node, "keys");
+    enum err rc = ERR_NONE;
+
+    if (route->listing < 0 && keys == NULL) {
+        rc = load_key(loader, node, route);
+    }
     if (rc == ERR_NONE) {
-        rc = check_names(loader, node, route);
+        rc = load_request_rows(loader, node, route);
+    }
+    if (rc == ERR_NONE && keys != NULL) {
+        rc = load_keys(loader, keys, route);
+    }
+    if (rc == ERR_NONE) {
+        rc = load_check_names(loader, node, all, sizeof all / sizeof all[0]);
     }
     if (rc == ERR_NONE) {
         rc = check_path_used(loader, yaml_get(node, "get"), route);

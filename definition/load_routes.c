@@ -66,25 +66,36 @@ static enum err find_listing(const struct loader *loader, const struct yaml_node
 static enum err check_members(const struct loader *loader, const struct yaml_node *node,
                               const struct route *route)
 {
-    static const char *const not_listing[] = {"key", "order", "invalid_key", "missing", NULL};
+    static const char *const not_listing[] = {"key",     "keys",     "order", "invalid_key",
+                                              "missing", "too_many", NULL};
     static const char *const not_document[] = {"order", "page", "count", NULL};
+    static const char *const not_many[] = {"key", "missing", NULL};
+    static const char *const not_one[] = {"too_many", NULL};
+    bool has_keys = yaml_get(node, "keys") != NULL;
+    enum err rc;
 
     if (route->listing >= 0) {
         return load_refuse_members(loader, node, "this route answers a listing of all keys",
                                    not_listing);
     }
-    if (collection_is_document(route->collection)) {
-        return load_refuse_members(loader, node, "this route answers one document", not_document);
+    rc = load_refuse_members(
+        loader, node, has_keys ? "this route answers many keys" : "this route answers one key",
+        has_keys ? not_many : not_one);
+    if (rc == ERR_NONE && collection_is_document(route->collection)) {
+        rc = load_refuse_members(loader, node,
+                                 has_keys ? "a key of this route is one document"
+                                          : "this route answers one document",
+                                 not_document);
     }
-    return ERR_NONE;
+    return rc;
 }
 
-static enum err load_source(const struct loader *loader, const struct yaml_node *node,
-                            struct route *route)
+enum err load_source(const struct loader *loader, const struct yaml_node *node, const char *what,
+                     struct route *route)
 {
     const struct yaml_node *listing = yaml_get(node, "listing");
     const struct yaml_node *from = NULL;
-    enum err rc = load_required(loader, node, "a route", "from",
+    enum err rc = load_required(loader, node, what, "from",
                                 "from: COLLECTION, or run: [...] for statements", &from);
 
     route->listing = -1;
@@ -100,8 +111,8 @@ static enum err load_source(const struct loader *loader, const struct yaml_node 
     return rc;
 }
 
-static enum err load_failures(const struct loader *loader, const struct yaml_node *node,
-                              struct route *route)
+enum err load_failures(const struct loader *loader, const struct yaml_node *node,
+                       struct route *route)
 {
     const struct yaml_node *invalid_key = yaml_get(node, "invalid_key");
     const struct yaml_node *missing = yaml_get(node, "missing");
@@ -166,19 +177,26 @@ static enum err find_methods(const struct loader *loader, const struct yaml_node
 
 static enum err load_read(struct loader *loader, const struct yaml_node *node, struct route *route)
 {
-    static const char *const members[] = {"get",    "from",        "listing", "key",
-                                          "order",  "page",        "count",   "row",
-                                          "answer", "invalid_key", "missing", NULL};
+    static const char *const members[] = {"get",    "from",        "listing", "key",      "keys",
+                                          "parts",  "order",       "page",    "row",      "count",
+                                          "answer", "invalid_key", "missing", "too_many", NULL};
     enum err rc = yaml_expect_members(&loader->yaml, node, "a route", members);
 
+    if (rc == ERR_NONE && yaml_get(node, "parts") != NULL) {
+        return load_route_parts(loader, node, route);
+    }
+
     if (rc == ERR_NONE) {
-        rc = load_source(loader, node, route);
+        rc = load_source(loader, node, "a route", route);
     }
     if (rc == ERR_NONE) {
         rc = load_request(loader, node, route);
     }
     if (rc == ERR_NONE) {
         rc = load_failures(loader, node, route);
+    }
+    if (rc == ERR_NONE && route->most_keys > 0) {
+        rc = load_too_many(loader, node, route);
     }
     if (rc == ERR_NONE) {
         rc = load_templates(loader, route, yaml_get(node, "row"), yaml_get(node, "answer"));

@@ -9,7 +9,14 @@
 #include "definition/wording.h"
 
 /* Where a template stands decides which references it may have. */
-enum place { IN_ROW = 1, IN_DOCUMENT = 2, IN_ROWS = 4, IN_LISTING = 8, IN_ACTION = 16 };
+enum place {
+    IN_ROW = 1,
+    IN_DOCUMENT = 2,
+    IN_ROWS = 4,
+    IN_LISTING = 8,
+    IN_ACTION = 16,
+    IN_PARTS = 32
+};
 
 static const struct reference {
     const char *name;
@@ -36,6 +43,9 @@ struct writer {
     struct field_list fields;
     enum place place;
     struct action_loading *action; /* IN_ACTION */
+    const struct route *route;     /* IN_PARTS */
+    unsigned part;                 /* IN_PARTS: whose `fields` they are */
+    uint32_t used;                 /* IN_PARTS: bit i for part i */
 };
 
 static void begin(struct writer *writer, const struct loader *loader, const struct route *route,
@@ -43,6 +53,7 @@ static void begin(struct writer *writer, const struct loader *loader, const stru
 {
     compose_begin(&writer->composer, &loader->yaml);
     writer->loader = loader;
+    writer->part = 0;
     writer->fields = (struct field_list){.fields = route->collection->fields,
                                          .count = route->collection->field_count};
     writer->place = place;
@@ -62,7 +73,10 @@ static enum err add_field(struct writer *writer, const struct yaml_node *at, str
                           "away here",
                           wording_quote(name).text);
     }
-    return compose_reference(&writer->composer, at, TEMPLATE_FIELD, (unsigned)index);
+    return compose_part(&writer->composer, at,
+                        (struct template_part){.kind = TEMPLATE_FIELD,
+                                               .field = (unsigned)index,
+                                               .part = writer->part});
 }
 
 static enum err refuse_reference(const struct writer *writer, const struct yaml_node *at)
@@ -136,6 +150,88 @@ static enum err add_value(struct writer *writer, const struct yaml_node *node)
     return compose_part(&writer->composer, node, part);
 }
 
+static enum err refuse_part(const struct writer *writer, const struct yaml_node *node,
+                            struct slice name)
+{
+    struct slice names[DEFINITION_ROUTE_PARTS_MAX + 1];
+    unsigned count = writer->route->part_count;
+
+    for (unsigned i = 0; i < count; i++) {
+        names[i] = writer->route->parts[i].name;
+    }
+    names[count] = slice_str("key");
+    return load_unknown(writer->loader, node, name, names, count + 1,
+                        "%s is no part of this route, and $$ begins a text with a dollar",
+                        wording_quote(node->text).text);
+}
+
+/* $NAME.REST where NAME is a part of rows. */
+static enum err add_of_rows(struct writer *writer, const struct yaml_node *node, struct slice name,
+                            struct slice rest)
+{
+    static const struct {
+        const char *name;
+        enum template_kind kind;
+    } kinds[] = {
+        {"total", TEMPLATE_TOTAL},
+        {"count", TEMPLATE_COUNT},
+        {"page.number", TEMPLATE_PAGE_NUMBER},
+        {"page.index", TEMPLATE_PAGE_INDEX},
+    };
+
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (slice_is(rest, kinds[i].name)) {
+            return compose_part(
+                &writer->composer, node,
+                (struct template_part){.kind = kinds[i].kind, .part = writer->part});
+        }
+    }
+    return yaml_error(&writer->loader->yaml, node,
+                      "the part %.*s is rows, not one document; write one of $%.*s, $%.*s.total, "
+                      "$%.*s.count, $%.*s.page.number, $%.*s.page.index",
+                      SLICE_ARG(name), SLICE_ARG(name), SLICE_ARG(name), SLICE_ARG(name),
+                      SLICE_ARG(name), SLICE_ARG(name));
+}
+
+/* $NAME or $NAME.REST, NAME being a part; $key and $key.text. */
+static enum err add_of_part(struct writer *writer, const struct yaml_node *node)
+{
+    struct slice name = slice_of(node->text.ptr + 1, node->text.len - 1);
+    const char *dot = memchr(name.ptr, '.', name.len);
+    struct slice rest = slice_of("", 0);
+    const struct route_part *part = writer->route->parts;
+    const struct route_part *end = part + writer->route->part_count;
+
+    if (slice_is(name, "key") || slice_is(name, "key.text")) {
+        return compose_reference(&writer->composer, node,
+                                 dot == NULL ? TEMPLATE_KEY : TEMPLATE_KEY_TEXT, 0);
+    }
+    if (dot != NULL) {
+        rest = slice_of(dot + 1, name.len - (size_t)(dot - name.ptr) - 1);
+        name.len = (size_t)(dot - name.ptr);
+    }
+    while (part < end && !slice_equal(part->name, name)) {
+        part++;
+    }
+    if (part == end) {
+        return refuse_part(writer, node, name);
+    }
+    writer->part = (unsigned)(part - writer->route->parts);
+    writer->used |= UINT32_C(1) << writer->part;
+    writer->fields = (struct field_list){.fields = part->route.collection->fields,
+                                         .count = part->route.collection->field_count};
+    if (dot == NULL) {
+        bool is_document = collection_is_document(part->route.collection);
+
+        return compose_part(
+            &writer->composer, node,
+            (struct template_part){.kind = is_document ? TEMPLATE_ROW : TEMPLATE_ROWS,
+                                   .part = writer->part});
+    }
+    return collection_is_document(part->route.collection) ? add_field(writer, node, rest)
+                                                          : add_of_rows(writer, node, name, rest);
+}
+
 static enum err add_named(struct writer *writer, const struct yaml_node *node)
 {
     static const char row_prefix[] = "$row.";
@@ -144,6 +240,9 @@ static enum err add_named(struct writer *writer, const struct yaml_node *node)
 
     if (writer->place == IN_ACTION) {
         return add_value(writer, node);
+    }
+    if (writer->place == IN_PARTS) {
+        return add_of_part(writer, node);
     }
     if (text.len > prefix_len && memcmp(text.ptr, row_prefix, prefix_len) == 0 &&
         (writer->place & (IN_ROW | IN_DOCUMENT)) != 0) {
@@ -292,8 +391,7 @@ static enum err add_all(struct writer *writer)
     return rc;
 }
 
-static enum err load_row(const struct loader *loader, struct route *route,
-                         const struct yaml_node *node)
+enum err load_row(const struct loader *loader, struct route *route, const struct yaml_node *node)
 {
     struct writer writer;
     enum err rc;
@@ -336,6 +434,39 @@ enum err load_templates(struct loader *loader, struct route *route, const struct
         rc = load_answer(loader, route, answer);
     }
     return rc;
+}
+
+/* Without `answer`: an object of all parts. */
+static enum err add_parts(struct writer *writer)
+{
+    enum err rc = ERR_NONE;
+
+    for (unsigned i = 0; rc == ERR_NONE && i < writer->route->part_count; i++) {
+        const struct route_part *part = &writer->route->parts[i];
+        bool is_document = collection_is_document(part->route.collection);
+
+        buffer_append_byte(&writer->composer.literal, i == 0 ? '{' : ',');
+        json_write_string(&writer->composer.literal, part->name);
+        buffer_append_byte(&writer->composer.literal, ':');
+        rc = compose_part(
+            &writer->composer, NULL,
+            (struct template_part){.kind = is_document ? TEMPLATE_ROW : TEMPLATE_ROWS, .part = i});
+        writer->used |= UINT32_C(1) << i;
+    }
+    buffer_append_byte(&writer->composer.literal, '}');
+    return rc;
+}
+
+enum err load_parts_answer(const struct loader *loader, struct route *route,
+                           const struct yaml_node *node, uint32_t *used)
+{
+    struct writer writer = {.loader = loader, .place = IN_PARTS, .route = route};
+    enum err rc;
+
+    compose_begin(&writer.composer, &loader->yaml);
+    rc = node == NULL ? add_parts(&writer) : add_node(&writer, node);
+    *used = writer.used;
+    return compose_finish(&writer.composer, node, rc, &route->answer);
 }
 
 enum err load_action_answer(struct action_loading *loading, const struct yaml_node *node)

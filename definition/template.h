@@ -8,7 +8,8 @@
  *
  * In YAML: mappings are objects, sequences are arrays, plain scalars that look like JSON literals
  * (5, true, null) are those, other scalars are strings, `$name` is a reference, `$$` starts a string
- * with a dollar.
+ * with a dollar. In the answer of a route with parts, $NAME is $row or $rows of the part NAME,
+ * $NAME.total its $total, $NAME.FIELD its $row.FIELD.
  */
 #ifndef VITRINE_DEFINITION_TEMPLATE_H
 #define VITRINE_DEFINITION_TEMPLATE_H
@@ -36,6 +37,7 @@ struct template_part {
     struct slice literal; /* TEMPLATE_LITERAL */
     unsigned field;       /* TEMPLATE_FIELD: of the collection's fields; TAKE; RETURNED: column */
     unsigned statement;   /* TEMPLATE_RETURNED */
+    unsigned part;        /* of a route with parts: whose rows, total, field ... */
 };
 
 struct template

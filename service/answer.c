@@ -4,7 +4,9 @@
 #include "service/action.h"
 #include "service/allow.h"
 #include "service/ask.h"
+#include "service/many.h"
 #include "service/page.h"
+#include "service/parts.h"
 #include "service/plain.h"
 #include "service/url.h"
 
@@ -65,46 +67,19 @@ static void answer_failure(struct answerer *answerer, const struct request *requ
     plain_answer(&answerer->heads, request, failure->status, failure->text, NULL, out);
 }
 
-/* The body of a page that was opened; what it cannot become is an error. */
-static enum err append_body(const struct program *program, const struct page *page,
-                            const struct head_writer *heads, struct buffer *out, struct errmsg *msg)
+/*
+ * Ends the body that was begun. RC says how it went; what it cannot become, and what is too large, is
+ * taken back, and an error.
+ */
+static enum err end_body(struct answerer *answerer, const struct request *request, enum err rc,
+                         struct buffer *out, struct errmsg *msg)
 {
-    enum err rc = program_run(program, &page->view, out, msg);
+    size_t size = out->len - answerer->heads.body;
 
-    if (rc == ERR_NONE && out->len - heads->body > ANSWER_SIZE_MAX) {
-        rc = err_set(msg, ERR_LIMIT, "the answer has %zu bytes, more than the %d it may have",
-                     out->len - heads->body, ANSWER_SIZE_MAX);
+    if (rc == ERR_NONE && size > ANSWER_SIZE_MAX) {
+        rc = err_set(msg, ERR_LIMIT, "the answer has %zu bytes, more than the %d it may have", size,
+                     ANSWER_SIZE_MAX);
     }
-    return rc;
-}
-
-static enum err answer_page(struct answerer *answerer, const struct request *request,
-                            unsigned route_index, const struct ask *ask, struct buffer *out,
-                            struct errmsg *msg)
-{
-    const struct plan *plan = answerer->plan;
-    const struct route *route = &plan->release->definition->routes[route_index];
-    const struct program *program = &plan->answers[route_index];
-    struct head head = plain_head(request, 200, BODY_JSON, NULL);
-    struct page page = {
-        .reader = answerer->reader,
-        .route = route,
-        .row = &plan->rows[route_index],
-        .ask = ask,
-        .arena = &answerer->arena,
-        .row_arena = &answerer->row_arena,
-    };
-    enum err rc = page_open(&page, program->vectors, msg);
-
-    if (rc != ERR_NONE) {
-        return rc;
-    }
-    if (route->listing < 0 && !page.found && route->missing.status != 0) {
-        answer_failure(answerer, request, &route->missing, out);
-        return ERR_NONE;
-    }
-    head_begin(&answerer->heads, &head, out);
-    rc = append_body(program, &page, &answerer->heads, out, msg);
     if (rc != ERR_NONE) {
         head_undo(&answerer->heads, out);
         return rc;
@@ -113,18 +88,107 @@ static enum err answer_page(struct answerer *answerer, const struct request *req
     return ERR_NONE;
 }
 
+static struct page page_of(struct answerer *answerer, unsigned route_index, const struct ask *ask)
+{
+    const struct plan *plan = answerer->plan;
+
+    return (struct page){
+        .reader = answerer->reader,
+        .route = &plan->release->definition->routes[route_index],
+        .row = &plan->rows[route_index],
+        .ask = ask,
+        .arena = &answerer->arena,
+        .row_arena = &answerer->row_arena,
+    };
+}
+
+static enum err answer_page(struct answerer *answerer, const struct request *request,
+                            unsigned route_index, const struct ask *ask, struct buffer *out,
+                            struct errmsg *msg)
+{
+    const struct program *program = &answerer->plan->answers[route_index];
+    struct head head = plain_head(request, 200, BODY_JSON, NULL);
+    struct page page = page_of(answerer, route_index, ask);
+    enum err rc = page_open(&page, program->vectors, msg);
+
+    if (rc != ERR_NONE) {
+        return rc;
+    }
+    if (page.route->listing < 0 && !page.found && page.route->missing.status != 0) {
+        answer_failure(answerer, request, &page.route->missing, out);
+        return ERR_NONE;
+    }
+    head_begin(&answerer->heads, &head, out);
+    rc = program_run(program, &page.view, out, msg);
+    return end_body(answerer, request, rc, out, msg);
+}
+
+/* A route with parts. */
+static enum err answer_parts(struct answerer *answerer, const struct request *request,
+                             const struct route_match *match, struct slice query,
+                             const struct ask *ask, struct buffer *out, struct errmsg *msg)
+{
+    const struct plan *plan = answerer->plan;
+    struct head head = plain_head(request, 200, BODY_JSON, NULL);
+    const struct failure *missing;
+    struct parts parts;
+    enum err rc =
+        parts_open(&plan->parts[match->route], &plan->release->definition->routes[match->route],
+                   match, query, ask, answerer->reader, &answerer->arena, &parts, &missing, msg);
+
+    if (rc != ERR_NONE) {
+        return rc;
+    }
+    if (missing != NULL) {
+        answer_failure(answerer, request, missing, out);
+        return ERR_NONE;
+    }
+    head_begin(&answerer->heads, &head, out);
+    rc = parts_append(&parts, out, msg);
+    return end_body(answerer, request, rc, out, msg);
+}
+
+/* A route by many keys. */
+static enum err answer_many(struct answerer *answerer, const struct request *request,
+                            const struct route_match *match, struct slice query, struct buffer *out,
+                            struct errmsg *msg)
+{
+    struct head head = plain_head(request, 200, BODY_JSON, NULL);
+    struct ask ask = {.page = 1};
+    struct page page = page_of(answerer, (unsigned)match->route, &ask);
+    struct many many;
+    const struct failure *failure = many_read(page.route, query, &answerer->arena, &many);
+    enum err rc;
+
+    if (failure != NULL) {
+        answer_failure(answerer, request, failure, out);
+        return ERR_NONE;
+    }
+    ask_read_page(page.route, match, query, &answerer->arena, &ask);
+    head_begin(&answerer->heads, &head, out);
+    rc = many_append(&many, &answerer->plan->answers[match->route], &page, &ask, out, msg);
+    return end_body(answerer, request, rc, out, msg);
+}
+
 static void answer_route(struct answerer *answerer, const struct request *request,
                          const struct route_match *match, struct slice query, struct buffer *out)
 {
     const struct route *route = &answerer->plan->release->definition->routes[match->route];
     struct ask ask;
     struct errmsg msg;
+    enum err rc;
 
-    if (!ask_read(route, match, query, &answerer->arena, &ask)) {
+    if (route->most_keys > 0) {
+        rc = answer_many(answerer, request, match, query, out, &msg);
+    } else if (!ask_read(route, match, query, &answerer->arena, &ask)) {
         answer_failure(answerer, request, &route->invalid_key, out);
         return;
+    } else if (route->part_count > 0) {
+        rc = answer_parts(answerer, request, match, query, &ask, out, &msg);
+    } else {
+        rc = answer_page(answerer, request, (unsigned)match->route, &ask, out, &msg);
     }
-    if (answer_page(answerer, request, match->route, &ask, out, &msg) != ERR_NONE) {
+    if (rc != ERR_NONE) {
         answerer_log_failure(answerer, route->path, &msg);
         plain_answer(&answerer->heads, request, 503, slice_str("Error: this node cannot answer"),
                      NULL, out);

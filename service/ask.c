@@ -17,16 +17,13 @@ static bool find(const struct parameter *parameter, const struct route_match *ma
     return url_parameter(query, parameter->name, arena, out);
 }
 
-static bool read_key(const struct route *route, struct slice text, struct ask *out)
+bool ask_read_key(bool is_text, struct slice text, struct key *out)
 {
-    out->key_text = text;
-    out->key.is_text = route->collection->key_is_text;
-    out->key.integer = 0;
-    out->key.text = text;
-    if (out->key.is_text) {
+    *out = (struct key){.is_text = is_text, .text = text};
+    if (is_text) {
         return text.len > 0 && utf8_is_valid(text);
     }
-    return parse_integer(text, &out->key.integer);
+    return parse_integer(text, &out->integer);
 }
 
 /* "[0-9]+" and at least 1, cut to ASK_NUMBER_MAX; anything else is FALLBACK. */
@@ -58,8 +55,8 @@ static unsigned read_order(const struct route *route, struct slice text)
     return route->default_order;
 }
 
-static void read_page(const struct route *route, const struct route_match *match,
-                      struct slice query, struct arena *arena, struct ask *out)
+void ask_read_page(const struct route *route, const struct route_match *match, struct slice query,
+                   struct arena *arena, struct ask *out)
 {
     struct slice text;
     uint64_t count = route->default_count;
@@ -78,20 +75,20 @@ static void read_page(const struct route *route, const struct route_match *match
     if (__builtin_mul_overflow(out->page - 1, (uint64_t)out->count, &out->first)) {
         out->first = UINT64_MAX;
     }
+    out->order = route->default_order;
+    if (find(&route->order, match, query, arena, &text)) {
+        out->order = read_order(route, text);
+    }
 }
 
 bool ask_read(const struct route *route, const struct route_match *match, struct slice query,
               struct arena *arena, struct ask *out)
 {
-    struct slice text;
-
-    *out = (struct ask){.order = route->default_order};
-    read_page(route, match, query, arena, out);
-    if (find(&route->order, match, query, arena, &text)) {
-        out->order = read_order(route, text);
-    }
+    *out = (struct ask){.page = 1};
+    ask_read_page(route, match, query, arena, out);
     if (route->listing >= 0) {
         return true;
     }
-    return find(&route->key, match, query, arena, &text) && read_key(route, text, out);
+    return find(&route->key, match, query, arena, &out->key_text) &&
+           ask_read_key(route->collection->key_is_text, out->key_text, &out->key);
 }

@@ -34,4 +34,11 @@ struct ask {
 bool ask_read(const struct route *route, const struct route_match *match, struct slice query,
               struct arena *arena, struct ask *out);
 
+/* The same without the key, which OUT keeps: order, page and count of a part, or of many keys. */
+void ask_read_page(const struct route *route, const struct route_match *match, struct slice query,
+                   struct arena *arena, struct ask *out);
+
+/* Reads TEXT, which is decoded. False when it is no key of that type. */
+bool ask_read_key(bool is_text, struct slice text, struct key *out);
+
 #endif

@@ -11,11 +11,16 @@ static void compile(struct plan *plan)
     plan->routes = route_table_make(definition, &plan->arena);
     plan->rows = arena_calloc(&plan->arena, definition->route_count, sizeof *plan->rows);
     plan->answers = arena_calloc(&plan->arena, definition->route_count, sizeof *plan->answers);
+    plan->parts = arena_calloc(&plan->arena, definition->route_count, sizeof *plan->parts);
     for (unsigned i = 0; i < definition->route_count; i++) {
         const struct route *route = &definition->routes[i];
 
         if (route->action != NULL) {
             continue; /* answered by the source */
+        }
+        if (route->part_count > 0) {
+            parts_compile(&plan->parts[i], route, &plan->arena);
+            continue;
         }
         program_compile(&plan->rows[i], &route->row, NULL, route->collection, &plan->arena);
         program_compile(&plan->answers[i], &route->answer, &route->row, route->collection,

@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "replica/release.h"
+#include "service/parts.h"
 #include "service/render.h"
 #include "service/route.h"
 
@@ -22,8 +23,9 @@ struct plan {
     struct arena arena;
     struct release *release;
     struct route_table *routes;
-    struct program *rows;    /* how route i renders a row */
-    struct program *answers; /* how route i renders its answer */
+    struct program *rows;        /* how route i renders a row */
+    struct program *answers;     /* how route i renders its answer; of many keys: that of one */
+    struct parts_program *parts; /* how route i renders its parts, when it has some */
     char release_name[24];
     atomic_int references;
 };

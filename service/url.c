@@ -93,7 +93,8 @@ struct slice url_decode(struct slice text, enum url_kind kind, struct arena *are
     return slice_of(copy, len);
 }
 
-bool url_parameter(struct slice query, struct slice name, struct arena *arena, struct slice *out)
+bool url_parameter_raw(struct slice query, struct slice name, struct arena *arena,
+                       struct slice *out)
 {
     while (query.len > 0) {
         struct slice rest;
@@ -102,12 +103,22 @@ bool url_parameter(struct slice query, struct slice name, struct arena *arena, s
         struct slice pair_name = cut_before(pair, '=', &value);
 
         if (slice_equal(url_decode(pair_name, URL_QUERY, arena), name)) {
-            *out = url_decode(value, URL_QUERY, arena);
+            *out = value;
             return true;
         }
         query = rest;
     }
     return false;
+}
+
+bool url_parameter(struct slice query, struct slice name, struct arena *arena, struct slice *out)
+{
+    bool found = url_parameter_raw(query, name, arena, out);
+
+    if (found) {
+        *out = url_decode(*out, URL_QUERY, arena);
+    }
+    return found;
 }
 
 bool url_next_segment(struct slice *path, struct slice *segment)

@@ -38,6 +38,10 @@ struct slice url_decode(struct slice text, enum url_kind kind, struct arena *are
  */
 bool url_parameter(struct slice query, struct slice name, struct arena *arena, struct slice *out);
 
+/* The same, not decoded. */
+bool url_parameter_raw(struct slice query, struct slice name, struct arena *arena,
+                       struct slice *out);
+
 /*
  * Takes the next segment off *PATH, which begins with "/" or is empty: "/a/b" gives "a" and leaves
  * "/b". False at the end. A trailing slash gives an empty last segment.
