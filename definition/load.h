@@ -186,9 +186,9 @@ MUST_CHECK enum err load_action(struct loader *loader, const struct yaml_node *n
 
 /* ---- load_routes.c ---- */
 
-/* `from:` of a route or a part, and `listing:`. WHAT: "a route". */
+/* `from:` of a route, and `listing:`; or `from:` of a part. */
 MUST_CHECK enum err load_source(const struct loader *loader, const struct yaml_node *node,
-                                const char *what, struct route *route);
+                                bool is_part, struct route *route);
 /* `invalid_key:` and `missing:` of a route. */
 MUST_CHECK enum err load_failures(const struct loader *loader, const struct yaml_node *node,
                                   struct route *route);

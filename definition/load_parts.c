@@ -51,7 +51,7 @@ static enum err load_part(const struct loader *loader, const struct yaml_node *n
 
     part->route.missing.text = slice_of("", 0);
     if (rc == ERR_NONE) {
-        rc = load_source(loader, node, "a part", &part->route);
+        rc = load_source(loader, node, true, &part->route);
     }
     if (rc != ERR_NONE) {
         return rc;

@@ -68,35 +68,45 @@ static enum err check_members(const struct loader *loader, const struct yaml_nod
 {
     static const char *const not_listing[] = {"key",     "keys",     "order", "invalid_key",
                                               "missing", "too_many", NULL};
-    static const char *const not_document[] = {"order", "page", "count", NULL};
     static const char *const not_many[] = {"key", "missing", NULL};
     static const char *const not_one[] = {"too_many", NULL};
-    bool has_keys = yaml_get(node, "keys") != NULL;
-    enum err rc;
 
     if (route->listing >= 0) {
         return load_refuse_members(loader, node, "this route answers a listing of all keys",
                                    not_listing);
     }
-    rc = load_refuse_members(
-        loader, node, has_keys ? "this route answers many keys" : "this route answers one key",
-        has_keys ? not_many : not_one);
-    if (rc == ERR_NONE && collection_is_document(route->collection)) {
-        rc = load_refuse_members(loader, node,
-                                 has_keys ? "a key of this route is one document"
-                                          : "this route answers one document",
-                                 not_document);
+    if (yaml_get(node, "keys") != NULL) {
+        return load_refuse_members(loader, node, "this route answers many keys", not_many);
     }
-    return rc;
+    return load_refuse_members(loader, node, "this route answers one key", not_one);
 }
 
-enum err load_source(const struct loader *loader, const struct yaml_node *node, const char *what,
+/* Of rows only, and of listings. */
+static enum err check_document(const struct loader *loader, const struct yaml_node *node,
+                               bool is_part, const struct route *route)
+{
+    static const char *const not_document[] = {"order", "page", "count", NULL};
+    const char *what = "this route answers one document";
+
+    if (route->listing >= 0 || !collection_is_document(route->collection)) {
+        return ERR_NONE;
+    }
+    if (is_part) {
+        what = "this part is one document";
+    } else if (yaml_get(node, "keys") != NULL) {
+        what = "this route answers one document a key";
+    }
+    return load_refuse_members(loader, node, what, not_document);
+}
+
+enum err load_source(const struct loader *loader, const struct yaml_node *node, bool is_part,
                      struct route *route)
 {
     const struct yaml_node *listing = yaml_get(node, "listing");
     const struct yaml_node *from = NULL;
-    enum err rc = load_required(loader, node, what, "from",
-                                "from: COLLECTION, or run: [...] for statements", &from);
+    enum err rc = load_required(
+        loader, node, is_part ? "a part" : "a route", "from",
+        is_part ? "from: COLLECTION" : "from: COLLECTION, or run: [...] for statements", &from);
 
     route->listing = -1;
     if (rc == ERR_NONE) {
@@ -108,7 +118,7 @@ enum err load_source(const struct loader *loader, const struct yaml_node *node, 
     if (rc == ERR_NONE) {
         rc = check_members(loader, node, route);
     }
-    return rc;
+    return rc == ERR_NONE ? check_document(loader, node, is_part, route) : rc;
 }
 
 enum err load_failures(const struct loader *loader, const struct yaml_node *node,
@@ -187,7 +197,7 @@ static enum err load_read(struct loader *loader, const struct yaml_node *node, s
     }
 
     if (rc == ERR_NONE) {
-        rc = load_source(loader, node, "a route", route);
+        rc = load_source(loader, node, false, route);
     }
     if (rc == ERR_NONE) {
         rc = load_request(loader, node, route);

@@ -94,7 +94,7 @@ static void the_storefront_loads_whole(void **state)
     assert_slice(definition->name, "atelier");
     assert_int_equal(definition->table_count, 15);
     assert_int_equal(definition->collection_count, 7);
-    assert_int_equal(definition->route_count, 20);
+    assert_int_equal(definition->route_count, 22);
     assert_memory_equal(definition->text.ptr, "# The Atelier storefront", 24);
     assert_null(definition_collection(definition, slice_str("nothing")));
 }
