@@ -115,6 +115,9 @@ ORDERS = {
 }
 
 
+NO_META = {"ratings": "{}", "recommended": "{}", "characteristics": "{}"}
+
+
 class Storefront:
     """The exports of one folder, joined, and every row of every answer written out."""
 
@@ -287,12 +290,16 @@ class Storefront:
             case ["products"]:
                 rows, _, _ = page_of(self.short_products, query)
                 return array(rows)
+            case ["products", product_id, "page"]:
+                return self.page(product_id, query)
             case ["products", product_id, *rest] if rest in ([], ["styles"], ["related"]):
                 return self.product(product_id, rest)
             case ["reviews"]:
                 return self.reviews_of(query)
             case ["reviews", "meta"]:
                 return self.meta_of(query)
+            case ["reviews", "meta", "many"]:
+                return self.meta_of_many(query)
             case ["qa", "questions"]:
                 return self.questions_of(query)
             case ["qa", "questions", question_id, "answers"]:
@@ -308,6 +315,25 @@ class Storefront:
         if rest == [] and product_id in self.products:
             return self.products[product_id]
         return 404, "Error: invalid product id provided"
+
+    def page(self, text, query):
+        product_id = parse_integer(text)
+        if product_id not in self.products:
+            return 404, "Error: invalid product id provided"
+        reviews = self.reviews.get(query.get("sort")) or self.reviews["relevant"]
+        lists = [(groups.get(product_id, ())) for groups in (reviews, self.questions)]
+        reviews, questions = (
+            thing(total=bare(len(rows)), results=array(row["json"] for row in rows[:5]))
+            for rows in lists
+        )
+        return thing(
+            product=self.products[product_id],
+            styles=self.styles[product_id],
+            related=self.related.get(product_id, "[]"),
+            meta=thing(**self.meta.get(product_id, NO_META)),
+            reviews=reviews,
+            questions=questions,
+        )
 
     def reviews_of(self, query):
         product_id = parse_integer(query.get("product_id", ""))
@@ -326,10 +352,18 @@ class Storefront:
         product_id = parse_integer(query.get("product_id", ""))
         if product_id is None:
             return 422, "Error: invalid product_id provided"
-        nothing = {"ratings": "{}", "recommended": "{}", "characteristics": "{}"}
         return thing(
-            product_id=string(query["product_id"]), **self.meta.get(product_id, nothing)
+            product_id=string(query["product_id"]), **self.meta.get(product_id, NO_META)
         )
+
+    def meta_of_many(self, query):
+        texts = query.get("product_ids", "").split(",")
+        if len(texts) > 1000:
+            return 422, "Error: more than 1000 product_ids provided"
+        ids = [parse_integer(text) for text in texts]
+        if None in ids:
+            return 422, "Error: invalid product_ids provided"
+        return mapping((str(n), thing(**self.meta[n])) for n in ids if n in self.meta)
 
     def questions_of(self, query):
         product_id = parse_integer(query.get("product_id", ""))

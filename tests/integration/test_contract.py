@@ -61,7 +61,7 @@ def counts_for(key):
 
 
 def product_targets(product_id):
-    for rest in ("", "/", "/styles", "/styles/", "/related", "/related/"):
+    for rest in ("", "/", "/styles", "/styles/", "/related", "/related/", "/page", "/page/"):
         yield f"/products/{product_id}{rest}"
 
 
@@ -72,6 +72,7 @@ def review_targets(shop, product_id):
     yield f"/reviews/meta?product_id={product_id}"
     yield f"/reviews/meta/?product_id={product_id}"
     for sort in SORTS:
+        yield address(f"/products/{product_id}/page", sort=sort)
         for count in counts_for(product_id):
             yield from every_page("/reviews", rows, count, product_id=product_id, sort=sort)
 
@@ -98,6 +99,22 @@ def listing_targets(shop):
     yield from ("/products", "/products/")
     for count in (5, 1, 7, *HUGE):
         yield from every_page("/products", rows, count)
+
+
+def many_targets(products):
+    """Random keys, some of them twice, some unknown; as many as there may be, and one more."""
+    chance = random.Random(3)
+    for count in (1, 2, 3, 10, 100, 999, 1000, 1001):
+        for separator in (",", "%2C"):
+            ids = [str(chance.randint(-1, products + 30)) for _ in range(count)]
+            yield "/reviews/meta/many?product_ids=" + separator.join(ids)
+    for odd in ODD_IDS:
+        yield from (f"/reviews/meta/many?product_ids={odd}",
+                    f"/reviews/meta/many?product_ids=1,{odd},2")
+    for odd in ("", "?", "/?product_ids=1", "?product_ids", "?product_ids=", "?product_ids=1,",
+                "?product_ids=,", "?product_ids=1,,2", "?product_ids=02,2,2",
+                "?product_ids=1&product_ids=2", "?product_id=1", "?product_ids=1,%202"):
+        yield "/reviews/meta/many" + odd
 
 
 def odd_targets():
@@ -131,6 +148,7 @@ def keys_seen(shop, table, column, first, last):
 def every_target(shop, products):
     yield from listing_targets(shop)
     yield from odd_targets()
+    yield from many_targets(products)
     for product_id in keys_seen(shop, "products", "product_id", 0, products + 10):
         yield from product_targets(product_id)
         yield from review_targets(shop, product_id)

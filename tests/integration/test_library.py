@@ -260,6 +260,42 @@ class Library(unittest.TestCase):
             cases.append((f"/branches/{quote(branch, safe='')}/longest", body))
         self.expect(cases)
 
+    def short(self, branch, count):
+        rows = self.shelf.ordered(branch, "latest")
+        shown = [{name: row[name] for name in ("title", "borrowed")} for row in rows[:count]]
+        return {"branch": branch, "loans": len(rows), "latest": shown} if rows else None
+
+    def test_a_page_has_several_orders_of_one_collection(self):
+        cases = [("/branches/Nowhere/page", (404, "no such branch"))]
+        for branch, rows in self.shelf.loans.items():
+            longest = self.shelf.ordered(branch, "longest")[:3]
+            body = {
+                "branch": branch,
+                "loans": len(rows),
+                "latest": self.shelf.ordered(branch, "latest")[:2],
+                "longest": [{"title": row["title"], "days": row["days"]} for row in longest],
+            }
+            cases.append((f"/branches/{quote(branch, safe='')}/page", body))
+        self.expect(cases)
+
+    def test_many_branches_come_in_the_order_asked(self):
+        chance = random.Random(5)
+        known = list(self.shelf.loans)
+        cases = []
+        for count in (1, 2, 5, 100, 2):
+            names = chance.sample([*known, "Nowhere", "a, b"], min(20, len(known)))
+            asked = ",".join(quote(name, safe="") for name in [*names, names[0]][:20])
+            body = [self.short(name, count) for name in names]
+            cases.append((f"/branches?names={asked}&count={count}", body))
+        self.expect(cases)
+
+    def test_branches_that_are_no_text_or_too_many_are_refused(self):
+        invalid, most = (400, "Error: invalid names"), (400, "Error: more than 20 names")
+        self.expect([("/branches", invalid), ("/branches?names=", invalid),
+                     ("/branches?names=Central,", invalid), ("/branches?names=%FF", invalid),
+                     ("/branches?names=" + ",".join("x" * 20), [None]),
+                     ("/branches?names=" + ",".join("x" * 21), most)])
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=1)
