@@ -119,7 +119,7 @@ class Load:
 def vitrine(root, wrapper=()):
     port = free_port()
     command = (*wrapper, prepare.VITRINE, "serve", "--root", root, "--listen",
-               f"127.0.0.1:{port}", "--threads", 1)
+               f"127.0.0.1:{port}", "--threads", 1, *(("--scrub", 0) if wrapper else ()))
     with process(pinned(SERVER_CORE, command), port, stderr=subprocess.PIPE if wrapper else None,
                  text=True) as child:
         yield Server("vitrine", port, child.pid), child
@@ -190,7 +190,7 @@ def system_calls(load, server, path):
 
 
 def instructions(load, root, path):
-    """Instructions a request: two runs under callgrind, and the difference between them."""
+    """Instructions a request: two runs under callgrind, without a scrub, and their difference."""
     collected = []
     for requests in (2000, 12000):
         wrapper = ("valgrind", "--tool=callgrind", f"--callgrind-out-file={path}/callgrind.out")

@@ -185,6 +185,40 @@ static void check_table(const struct table *table)
     }
 }
 
+static void check_parts(const struct definition *definition, const struct route *route)
+{
+    require(route->part_count <= DEFINITION_ROUTE_PARTS_MAX, "parts have a limit");
+    for (unsigned i = 0; i < route->part_count; i++) {
+        const struct route *part = &route->parts[i].route;
+
+        require(part->collection == &definition->collections[part->collection_index], "a place");
+        require(part->collection->key_is_text == route->collection->key_is_text, "one key");
+        require(part->listing < 0 && part->part_count == 0, "a part answers one key");
+        require(part->default_count >= 1 && part->default_count <= part->most_count, "its count");
+        check_template(part->collection, &part->row);
+    }
+    for (unsigned i = 0; i < route->answer.count; i++) {
+        const struct template_part *reference = &route->answer.parts[i];
+        const struct collection *collection;
+
+        require(reference->part < route->part_count, "a reference is of a part");
+        collection = route->parts[reference->part].route.collection;
+        check_template(collection,
+                       &(struct template){.parts = route->answer.parts + i, .count = 1});
+        require(reference->kind != TEMPLATE_ROW || collection_is_document(collection), "a row");
+        require(reference->kind != TEMPLATE_ROWS || !collection_is_document(collection), "rows");
+    }
+}
+
+static void check_keys(const struct route *route)
+{
+    require(route->most_keys <= DEFINITION_KEYS_MAX, "keys have a limit");
+    require(collection_is_document(route->collection) ||
+                (uint64_t)route->most_keys * route->most_count <= DEFINITION_COUNT_MAX,
+            "so do their rows");
+    require(route->most_keys == 0 || route->too_many.status >= 400, "too many are refused");
+}
+
 static void check_route(const struct definition *definition, const struct route *route)
 {
     if (route->action != NULL) {
@@ -193,6 +227,11 @@ static void check_route(const struct definition *definition, const struct route 
     }
     require(route->method == ROUTE_GET, "only actions answer other methods");
     require(route->collection == &definition->collections[route->collection_index], "its place");
+    if (route->part_count > 0) {
+        check_parts(definition, route);
+        return;
+    }
+    check_keys(route);
     require(route->listing < (int)route->collection->listing_count, "its listing");
     require(route->listing >= 0 || route->key.is_present, "a key, or a listing");
     require(route->default_count >= 1 && route->default_count <= route->most_count, "its count");

@@ -9,6 +9,7 @@
 #include "definition/definition.h"
 #include "service/ask.h"
 #include "service/http.h"
+#include "service/many.h"
 #include "service/route.h"
 #include "service/url.h"
 
@@ -41,7 +42,14 @@ static const char text[] = "name: fuzz\n"
                            "  - get: /books/all/loans\n"
                            "    from: loans\n"
                            "    listing: by_id\n"
-                           "    answer: $rows\n";
+                           "    answer: $rows\n"
+                           "  - get: /many/loans\n"
+                           "    from: loans\n"
+                           "    keys: {query: ids, most: 9}\n"
+                           "  - get: /many/books\n"
+                           "    from: books\n"
+                           "    keys: {query: ids, most: 9}\n"
+                           "    count: 3\n";
 
 struct target {
     struct definition *definition;
@@ -59,6 +67,32 @@ static void see(struct target *target, struct slice bytes)
     target->seen = (target->seen + (bytes.ptr != NULL)) * 1099511628211U;
 }
 
+static bool is_equal(const struct key *a, const struct key *b)
+{
+    return a->is_text ? slice_equal(a->text, b->text) : a->integer == b->integer;
+}
+
+/* Many keys are as many as there may be, and no two are equal. */
+static void check_many(struct target *target, const struct route *route, struct slice query)
+{
+    struct many many;
+
+    if (many_read(route, query, &target->scratch, &many) != NULL) {
+        return;
+    }
+    for (unsigned i = 0; i < many.count; i++) {
+        see(target, many.keys[i].text);
+        for (unsigned j = 0; j < i; j++) {
+            if (is_equal(&many.keys[i].key, &many.keys[j].key)) {
+                abort();
+            }
+        }
+    }
+    if (many.count == 0 || many.count > route->most_keys) {
+        abort();
+    }
+}
+
 static bool on_request(void *context, struct request *request)
 {
     struct target *target = context;
@@ -70,8 +104,10 @@ static bool on_request(void *context, struct request *request)
         match.route >= 0) {
         const struct route *route = &target->definition->routes[match.route];
 
-        if (ask_read(route, &match, url.query, &target->scratch, &ask) &&
-            (ask.page == 0 || ask.count == 0 || ask.count > route->most_count)) {
+        if (route->most_keys > 0) {
+            check_many(target, route, url.query);
+        } else if (ask_read(route, &match, url.query, &target->scratch, &ask) &&
+                   (ask.page == 0 || ask.count == 0 || ask.count > route->most_count)) {
             abort();
         }
     }

@@ -9,17 +9,28 @@ import signal
 import socket
 import sqlite3
 import time
+from pathlib import Path
 
 import support
+
+ROUTES = """
+routes:
+  - get: /stats
+    from: reviews_meta
+    keys: {query: ids, most: 3}
+  - get: /page/:id
+    key: {path: id}
+    parts: {product: {from: products}, reviews: {from: reviews}}
+"""
 
 
 class Run(support.TestCase):
     """A supervisor on a source and a root of its own."""
 
-    def start_run(self, *more, port=None):
+    def start_run(self, *more, port=None, definition=support.DEFINITION):
         """Starts `vitrine run`; the process has the attribute port."""
         port = port or support.free_port()
-        process = self.start("run", "--definition", support.DEFINITION, "--source",
+        process = self.start("run", "--definition", definition, "--source",
                              "sqlite:" + self.path("source.db"), "--root", self.path("root"),
                              "--scale", 50, "--listen", f"127.0.0.1:{port}", "--every", "200ms",
                              "--threads", 2, *more)
@@ -50,6 +61,16 @@ class Run(support.TestCase):
             if pid != process.pid and line.startswith(f"vitrine {command} "):
                 return pid
         return None
+
+    def test_whole_pages_and_many_keys_are_shown_with_keys(self):
+        text = Path(support.DEFINITION).read_text(encoding="utf-8")
+        definition = Path(self.path("pages.yaml"))
+        definition.write_text(text[: text.index("\nchecks:")] + ROUTES, encoding="utf-8")
+        process = self.start_run(definition=definition)
+        urls = self.wait_for_block(process)
+        self.assertEqual(["/stats?ids=1,2,3", "/page/1"], urls)
+        for url in urls:
+            self.assertEqual(200, support.get(process.port, url).status, url)
 
     def test_from_nothing_it_prints_three_urls_that_answer(self):
         process = self.start_run()
