@@ -188,7 +188,7 @@ static enum err find_methods(const struct loader *loader, const struct yaml_node
 static enum err load_read(struct loader *loader, const struct yaml_node *node, struct route *route)
 {
     static const char *const members[] = {"get",    "from",        "listing", "key",      "keys",
-                                          "parts",  "order",       "page",    "row",      "count",
+                                          "parts",  "order",       "page",    "count",    "row",
                                           "answer", "invalid_key", "missing", "too_many", NULL};
     enum err rc = yaml_expect_members(&loader->yaml, node, "a route", members);
 

@@ -62,8 +62,8 @@ static void methods_are_checked(void **state)
          "  - get: /loans\n    take: {a: {query: a, type: text}}\n",
          "53:5: a route with `take` has no `run`; write run: [{sql: INSERT INTO ...}]"},
         {"  - delete: /loans\n    run: [DELETE FROM loans]\n", "  - get: /loans\n    from: loans\n",
-         "55:5: a route has no member \"status\"; write one of get, from, listing, key, order, "
-         "page, count, row, answer, invalid_key, missing"},
+         "55:5: a route has no member \"status\"; write one of get, from, listing, key, keys, "
+         "parts, order, page, count, row, answer, invalid_key, missing, too_many"},
         {"  - delete: /loans\n    run: [DELETE FROM loans]\n",
          "  - delete: /loans\n    from: loans\n    run: [DELETE FROM loans]\n",
          "54:5: a route with `run` has no member \"from\"; write one of get, post, put, patch, "

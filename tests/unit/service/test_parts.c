@@ -108,8 +108,9 @@ static void append_page(struct fixture *fixture, const struct route *route, cons
     }
 }
 
-static void append_many(struct fixture *fixture, const struct route *route, const char *query,
-                        struct buffer *out)
+/* Returns the bytes that the rows read last took. */
+static size_t append_many(struct fixture *fixture, const struct route *route, const char *query,
+                          struct buffer *out)
 {
     struct program row;
     struct program answer;
@@ -123,13 +124,17 @@ static void append_many(struct fixture *fixture, const struct route *route, cons
                         .row_arena = &row_arena};
     struct many many;
 
-    arena_init(&row_arena, 4096);
+    size_t used;
+
+    arena_init(&row_arena, 65536);
     program_compile(&row, &route->row, NULL, route->collection, &fixture->arena);
     program_compile(&answer, &route->answer, &route->row, route->collection, &fixture->arena);
     assert_null(many_read(route, slice_str(query), &fixture->answer, &many));
     ask_read_page(route, &match, slice_str(query), &fixture->answer, &ask);
     OK(many_append(&many, &answer, &page, &ask, out, &fixture->msg));
+    used = row_arena.used;
     arena_free(&row_arena);
+    return used;
 }
 
 /* The body of a request to a route, and the B-tree descents that it takes. */
@@ -195,6 +200,22 @@ static void many_keys_are_null_in_a_list_where_they_are_absent(void **state)
                   "[{\"key\":\"3\",\"ids\":[0,1]},null,{\"key\":\"001\",\"ids\":[0,1]}]", 3);
 }
 
+static void many_keys_take_the_memory_of_one(void **state)
+{
+    struct fixture *fixture = *state;
+    struct definition *definition = parse_routes(fixture);
+    const struct route *route = &definition->routes[LIST];
+    struct buffer out;
+    size_t one;
+
+    buffer_init(&out, 65536);
+    one = append_many(fixture, route, "ids=3", &out);
+    assert_true(one > 0);
+    assert_int_equal(append_many(fixture, route, "ids=1,3", &out), one);
+    buffer_free(&out);
+    definition_free(definition);
+}
+
 static void a_full_buffer_ends_the_answer_to_many_keys(void **state)
 {
     struct fixture *fixture = *state;
@@ -231,6 +252,7 @@ int main(void)
         cmocka_unit_test(a_part_may_say_that_nothing_is_answered),
         cmocka_unit_test(many_keys_leave_absent_ones_out_of_an_object),
         cmocka_unit_test(many_keys_are_null_in_a_list_where_they_are_absent),
+        cmocka_unit_test(many_keys_take_the_memory_of_one),
         cmocka_unit_test(a_full_buffer_ends_the_answer_to_many_keys),
     };
 
