@@ -12,6 +12,7 @@ import random
 from contextlib import ExitStack
 from types import SimpleNamespace
 
+import generator
 import prepare
 import serve
 
@@ -55,7 +56,7 @@ def main():
         scratch = stack.enter_context(prepare.folder(None))
         prepare.release(path, options.products)
         options.root = path / "root"
-        tool = serve.compile_load(scratch)
+        tool = generator.compile_load(scratch)
         ids = random.Random(1).sample(range(1, options.products + 1), KEYS)
         figures = {name: measure(name, tool, scratch, options) for name in (PAGE, *PARTS)}
         many = measure(MANY + ",".join(map(str, ids)), tool, scratch, options)
