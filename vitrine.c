@@ -92,7 +92,7 @@ static int run(const struct command *command, int argc, char **argv)
     if (command->gives_way && getpriority(PRIO_PROCESS, 0) < NICE) {
         setpriority(PRIO_PROCESS, 0, NICE); /* going down is always allowed */
     }
-    return command->run(command, argc, argv);
+    return options_run(command, argc, argv);
 }
 
 int main(int argc, char **argv)

@@ -82,6 +82,12 @@ struct option {
         NULL, OPTION_KIND_FLAG, NULL, NULL, 0, 0, 0, NULL, false                                   \
     }
 
+struct arguments {
+    unsigned count;
+    char **items; /* points into argv */
+    bool help;    /* --help was given; options are not checked further */
+};
+
 struct command {
     const char *name;
     const char *usage;       /* after "vitrine NAME": "--root DIR [options]" */
@@ -91,7 +97,11 @@ struct command {
     unsigned least_arguments; /* positional arguments */
     unsigned most_arguments;
     bool gives_way; /* works beside a service: nice 10, so that whoever waits for an answer goes first */
-    int (*run)(const struct command *command, int argc, char **argv); /* argv[0] is the command */
+    size_t given_size; /* of the command's struct, which the options fill */
+    /* Does it, with what the options say in GIVEN. */
+    enum err (*work)(void *given, const struct arguments *arguments, struct errmsg *msg);
+    /* In place of `work`: a command whose options come from data parses them itself. */
+    int (*run)(const struct command *command, int argc, char **argv);
 };
 
 /*
@@ -101,12 +111,6 @@ struct command {
  */
 typedef enum err (*option_extra)(void *context, const char *name, const char *value,
                                  struct errmsg *msg);
-
-struct arguments {
-    unsigned count;
-    char **items; /* points into argv */
-    bool help;    /* --help was given; options are not checked further */
-};
 
 /*
  * Fills OUT (defaults first) from ARGV by the command's table. EXTRA may be NULL.
@@ -124,12 +128,10 @@ void option_range(const struct option *option, char *text, size_t size);
 void options_help(const struct command *command, FILE *to);
 
 /*
- * The usual beginning of a command's run(): parses; on --help prints it and sets *DONE; on an error
- * prints it to stderr with a hint and returns the exit code through *DONE too.
- * Returns the exit code; the command goes on only when *DONE is false.
+ * Runs COMMAND, whose name is argv[0]: parses the options, prints the help or what is wrong with them,
+ * works, and prints "vitrine NAME: MESSAGE" to stderr when that fails. Returns the exit code.
  */
-int options_begin(const struct command *command, int argc, char **argv, void *out,
-                  struct arguments *arguments, bool *done);
+int options_run(const struct command *command, int argc, char **argv);
 
 /* The usual end: prints "vitrine NAME: MESSAGE" to stderr when RC is an error; the exit code. */
 int options_end(const struct command *command, enum err rc, const struct errmsg *msg);

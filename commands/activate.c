@@ -13,30 +13,22 @@ static const struct option options[] = {
     OPTION_END,
 };
 
-static int run(const struct command *command, int argc, char **argv)
+static enum err work(void *data, const struct arguments *arguments, struct errmsg *msg)
 {
-    struct activate_arguments given;
-    struct arguments arguments;
+    const struct activate_arguments *given = data;
     struct release *release = NULL;
-    struct errmsg msg;
     uint64_t number;
     char name[24];
-    bool done;
-    enum err rc;
-    int code = options_begin(command, argc, argv, &given, &arguments, &done);
+    enum err rc = ready_release(&given->ready, arguments->items[0], &release, &number, msg);
 
-    if (done) {
-        return code;
-    }
-    rc = ready_release(&given.ready, arguments.items[0], &release, &number, &msg);
     if (rc == ERR_NONE) {
-        rc = root_activate(given.ready.root, number, &msg);
+        rc = root_activate(given->ready.root, number, msg);
     }
     if (rc == ERR_NONE) {
         printf("release %s is active\n", release_name(name, number));
     }
     release_drop(release);
-    return options_end(command, rc, &msg);
+    return rc;
 }
 
 const struct command command_activate = {
@@ -51,5 +43,6 @@ const struct command command_activate = {
     .least_arguments = 1,
     .most_arguments = 1,
     .gives_way = true,
-    .run = run,
+    .given_size = sizeof(struct activate_arguments),
+    .work = work,
 };

@@ -136,54 +136,48 @@ static enum err build_forever(struct build_options *wanted, int64_t every_ms)
     return ERR_NONE;
 }
 
-static int run(const struct command *command, int argc, char **argv)
+static enum err work(void *data, const struct arguments *arguments, struct errmsg *msg)
 {
-    struct build_arguments given;
-    struct arguments arguments;
+    const struct build_arguments *given = data;
     struct buffer failures;
-    struct errmsg msg;
     struct signing_key *sign = NULL;
     char *definition = NULL;
     unsigned accepted = 0;
-    bool done;
     enum err rc;
-    int code = options_begin(command, argc, argv, &given, &arguments, &done);
 
-    if (done) {
-        return code;
-    }
+    (void)arguments;
     interrupt_catch();
     buffer_init(&failures, CHECK_FAILURES_MAX);
-    rc = accept_parse(given.accept, &accepted, &msg);
+    rc = accept_parse(given->accept, &accepted, msg);
     if (rc == ERR_NONE) {
-        rc = definition_path(given.definition, &definition, &msg);
+        rc = definition_path(given->definition, &definition, msg);
     }
-    if (rc == ERR_NONE && given.sign != NULL) {
-        rc = signing_key_read(given.sign, &sign, &msg);
+    if (rc == ERR_NONE && given->sign != NULL) {
+        rc = signing_key_read(given->sign, &sign, msg);
     }
     struct build_options wanted = {
         .definition = definition,
-        .source = given.source,
-        .root = given.root,
-        .keep = given.keep,
-        .jobs = jobs_of(given.jobs),
-        .retries = given.retries,
-        .partition_rows = given.partition_rows,
-        .force = given.force,
-        .fresh = given.fresh,
+        .source = given->source,
+        .root = given->root,
+        .keep = given->keep,
+        .jobs = jobs_of(given->jobs),
+        .retries = given->retries,
+        .partition_rows = given->partition_rows,
+        .force = given->force,
+        .fresh = given->fresh,
         .accepted = accepted,
         .rehearse = rehearse,
         .failures = &failures,
         .sign = sign,
     };
     if (rc == ERR_NONE) {
-        rc =
-            given.every_ms > 0 ? build_forever(&wanted, given.every_ms) : build_once(&wanted, &msg);
+        rc = given->every_ms > 0 ? build_forever(&wanted, given->every_ms)
+                                 : build_once(&wanted, msg);
     }
     signing_key_free(sign);
     free(definition);
     buffer_free(&failures);
-    return options_end(command, rc, &msg);
+    return rc;
 }
 
 const struct command command_build = {
@@ -199,5 +193,6 @@ const struct command command_build = {
         "refuses ends with exit code 3. With --every it follows the source; --force then means "
         "the first build, --accept the first one that is published.",
     .options = options,
-    .run = run,
+    .given_size = sizeof(struct build_arguments),
+    .work = work,
 };

@@ -158,40 +158,33 @@ static enum err print_report(struct report *report, struct errmsg *msg)
     return rc;
 }
 
-static int run(const struct command *command, int argc, char **argv)
+static enum err work(void *data, const struct arguments *arguments, struct errmsg *msg)
 {
-    struct diff_arguments given;
-    struct arguments arguments;
-    struct report report = {.given = &given};
+    const struct diff_arguments *given = data;
+    struct report report = {.given = given};
     struct trust trust;
     struct release_check check = {.trust = &trust};
-    struct errmsg msg;
     enum err rc;
-    bool done;
-    int code = options_begin(command, argc, argv, &given, &arguments, &done);
 
-    if (done) {
-        return code;
-    }
     buffer_init(&report.keys, KEYS_TEXT_MAX);
-    check.root = given.root;
-    rc = trust_from_options(&given.trust, &trust, &msg);
+    check.root = given->root;
+    rc = trust_from_options(&given->trust, &trust, msg);
     for (unsigned i = 0; rc == ERR_NONE && i < 2; i++) {
-        rc = which_release(given.root, i < arguments.count ? arguments.items[i] : NULL, &check,
-                           &report.releases[i], &msg);
+        rc = which_release(given->root, i < arguments->count ? arguments->items[i] : NULL, &check,
+                           &report.releases[i], msg);
         if (rc == ERR_NONE) {
-            rc = reader_open(report.releases[i], &report.readers[i], &msg);
+            rc = reader_open(report.releases[i], &report.readers[i], msg);
         }
     }
     if (rc == ERR_NONE) {
-        rc = print_report(&report, &msg);
+        rc = print_report(&report, msg);
     }
     for (unsigned i = 0; i < 2; i++) {
         reader_close(report.readers[i]);
         release_drop(report.releases[i]);
     }
     buffer_free(&report.keys);
-    return options_end(command, rc, &msg);
+    return rc;
 }
 
 const struct command command_diff = {
@@ -204,5 +197,6 @@ const struct command command_diff = {
     .least_arguments = 1,
     .most_arguments = 2,
     .gives_way = true,
-    .run = run,
+    .given_size = sizeof(struct diff_arguments),
+    .work = work,
 };

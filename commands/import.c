@@ -76,31 +76,24 @@ static enum err import(const struct definition *definition, const struct import_
     return rc;
 }
 
-static int run(const struct command *command, int argc, char **argv)
+static enum err work(void *data, const struct arguments *arguments, struct errmsg *msg)
 {
-    struct import_arguments given;
-    struct arguments arguments;
+    const struct import_arguments *given = data;
     struct definition *definition = NULL;
-    struct errmsg msg;
     char *path = NULL;
-    bool done;
     enum err rc;
-    int code = options_begin(command, argc, argv, &given, &arguments, &done);
 
-    if (done) {
-        return code;
-    }
     interrupt_catch(); /* after a second signal SQLite rolls back when it is opened again */
-    rc = definition_path(given.definition, &path, &msg);
+    rc = definition_path(given->definition, &path, msg);
     if (rc == ERR_NONE) {
-        rc = definition_load(path, &definition, &msg);
+        rc = definition_load(path, &definition, msg);
     }
     if (rc == ERR_NONE) {
-        rc = import(definition, &given, arguments.items[0], &msg);
+        rc = import(definition, given, arguments->items[0], msg);
     }
     definition_free(definition);
     free(path);
-    return options_end(command, rc, &msg);
+    return rc;
 }
 
 const struct command command_import = {
@@ -115,5 +108,6 @@ const struct command command_import = {
     .options = options,
     .least_arguments = 1,
     .most_arguments = 1,
-    .run = run,
+    .given_size = sizeof(struct import_arguments),
+    .work = work,
 };

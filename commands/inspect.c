@@ -295,18 +295,11 @@ out:
     return rc;
 }
 
-static int run(const struct command *command, int argc, char **argv)
+static enum err work(void *data, const struct arguments *arguments, struct errmsg *msg)
 {
-    struct inspect_arguments given;
-    struct arguments arguments;
-    struct errmsg msg;
-    bool done;
-    int code = options_begin(command, argc, argv, &given, &arguments, &done);
+    const struct inspect_arguments *given = data;
 
-    if (done) {
-        return code;
-    }
-    return options_end(command, inspect(&given, &arguments, &msg), &msg);
+    return inspect(given, arguments, msg);
 }
 
 const struct command command_inspect = {
@@ -315,5 +308,6 @@ const struct command command_inspect = {
     .about = "shows a release, the encodings of a collection, or one key as JSON",
     .options = options,
     .most_arguments = 2,
-    .run = run,
+    .given_size = sizeof(struct inspect_arguments),
+    .work = work,
 };

@@ -74,18 +74,12 @@ static enum err make_pair(const char *name, struct errmsg *msg)
     return rc;
 }
 
-static int run(const struct command *command, int argc, char **argv)
+static enum err work(void *data, const struct arguments *arguments, struct errmsg *msg)
 {
-    struct keygen_arguments given;
-    struct arguments arguments;
-    struct errmsg msg;
-    bool done;
-    int code = options_begin(command, argc, argv, &given, &arguments, &done);
+    const struct keygen_arguments *given = data;
 
-    if (done) {
-        return code;
-    }
-    return options_end(command, make_pair(given.out, &msg), &msg);
+    (void)arguments;
+    return make_pair(given->out, msg);
 }
 
 const struct command command_keygen = {
@@ -97,5 +91,6 @@ const struct command command_keygen = {
         "that has a trusted.pub, or a command with --trust, takes only releases signed "
         "by the keys in there.",
     .options = options,
-    .run = run,
+    .given_size = sizeof(struct keygen_arguments),
+    .work = work,
 };

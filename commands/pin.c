@@ -42,30 +42,22 @@ static enum err choose(const struct pin_arguments *given, const struct arguments
     return rc;
 }
 
-static int run(const struct command *command, int argc, char **argv)
+static enum err work(void *data, const struct arguments *arguments, struct errmsg *msg)
 {
-    struct pin_arguments given;
-    struct arguments arguments;
+    const struct pin_arguments *given = data;
     struct release *release = NULL;
-    struct errmsg msg;
     uint64_t number = 0;
     char name[24];
-    bool done;
-    enum err rc;
-    int code = options_begin(command, argc, argv, &given, &arguments, &done);
+    enum err rc = choose(given, arguments, &release, &number, msg);
 
-    if (done) {
-        return code;
-    }
-    rc = choose(&given, &arguments, &release, &number, &msg);
     if (rc == ERR_NONE) {
-        rc = root_pin(given.ready.root, number, &msg);
+        rc = root_pin(given->ready.root, number, msg);
     }
     if (rc == ERR_NONE) {
         printf("release %s is active and pinned\n", release_name(name, number));
     }
     release_drop(release);
-    return options_end(command, rc, &msg);
+    return rc;
 }
 
 const struct command command_pin = {
@@ -78,5 +70,6 @@ const struct command command_pin = {
     .options = options,
     .most_arguments = 1,
     .gives_way = true,
-    .run = run,
+    .given_size = sizeof(struct pin_arguments),
+    .work = work,
 };

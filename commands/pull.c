@@ -216,26 +216,20 @@ static enum err pull_forever(const struct pull_options *wanted, int64_t every_ms
     return ERR_NONE;
 }
 
-static int run(const struct command *command, int argc, char **argv)
+static enum err work(void *data, const struct arguments *arguments, struct errmsg *msg)
 {
-    struct pull_arguments given;
-    struct arguments arguments;
+    const struct pull_arguments *given = data;
     struct pull_options wanted;
     struct trust trust;
-    struct errmsg msg;
-    bool done;
     enum err rc;
-    int code = options_begin(command, argc, argv, &given, &arguments, &done);
 
-    if (done) {
-        return code;
-    }
+    (void)arguments;
     interrupt_catch();
-    rc = read_arguments(&given, &trust, &wanted, &msg);
+    rc = read_arguments(given, &trust, &wanted, msg);
     if (rc == ERR_NONE) {
-        rc = given.every_ms > 0 ? pull_forever(&wanted, given.every_ms) : pull_once(&wanted, &msg);
+        rc = given->every_ms > 0 ? pull_forever(&wanted, given->every_ms) : pull_once(&wanted, msg);
     }
-    return options_end(command, rc, &msg);
+    return rc;
 }
 
 const struct command command_pull = {
@@ -250,5 +244,6 @@ const struct command command_pull = {
         "on both sides.",
     .options = options,
     .gives_way = true,
-    .run = run,
+    .given_size = sizeof(struct pull_arguments),
+    .work = work,
 };

@@ -258,18 +258,12 @@ static enum err show(const struct releases_arguments *given, struct errmsg *msg)
     return rc;
 }
 
-static int run(const struct command *command, int argc, char **argv)
+static enum err work(void *data, const struct arguments *arguments, struct errmsg *msg)
 {
-    struct releases_arguments given;
-    struct arguments arguments;
-    struct errmsg msg;
-    bool done;
-    int code = options_begin(command, argc, argv, &given, &arguments, &done);
+    const struct releases_arguments *given = data;
 
-    if (done) {
-        return code;
-    }
-    return options_end(command, show(&given, &msg), &msg);
+    (void)arguments;
+    return show(given, msg);
 }
 
 const struct command command_releases = {
@@ -281,5 +275,6 @@ const struct command command_releases = {
         "are missing or have another size make a release damaged; `vitrine verify` reads "
         "all of it. Where keys are trusted, one that they did not sign is not trusted.",
     .options = options,
-    .run = run,
+    .given_size = sizeof(struct releases_arguments),
+    .work = work,
 };

@@ -98,18 +98,12 @@ static enum err repair(const struct repair_arguments *given, struct errmsg *msg)
     return rc;
 }
 
-static int run(const struct command *command, int argc, char **argv)
+static enum err work(void *data, const struct arguments *arguments, struct errmsg *msg)
 {
-    struct repair_arguments given;
-    struct arguments arguments;
-    struct errmsg msg;
-    bool done;
-    int code = options_begin(command, argc, argv, &given, &arguments, &done);
+    const struct repair_arguments *given = data;
 
-    if (done) {
-        return code;
-    }
-    return options_end(command, repair(&given, &msg), &msg);
+    (void)arguments;
+    return repair(given, msg);
 }
 
 const struct command command_repair = {
@@ -123,5 +117,6 @@ const struct command command_repair = {
         "Such files may be replaced while they are served.",
     .options = options,
     .gives_way = true,
-    .run = run,
+    .given_size = sizeof(struct repair_arguments),
+    .work = work,
 };

@@ -108,29 +108,22 @@ static enum err ready_named(const struct rollback_arguments *given, uint64_t fro
     return rc;
 }
 
-static int run(const struct command *command, int argc, char **argv)
+static enum err work(void *data, const struct arguments *arguments, struct errmsg *msg)
 {
-    struct rollback_arguments given;
-    struct arguments arguments;
+    const struct rollback_arguments *given = data;
     struct release *release = NULL;
-    struct errmsg msg;
     uint64_t from = 0;
     uint64_t to = 0;
     char name[24];
-    bool done;
-    enum err rc;
-    int code = options_begin(command, argc, argv, &given, &arguments, &done);
+    enum err rc = find_current(given->ready.root, &from, msg);
 
-    if (done) {
-        return code;
-    }
-    rc = find_current(given.ready.root, &from, &msg);
+    (void)arguments;
     if (rc == ERR_NONE) {
-        rc = given.to != NULL ? ready_named(&given, from, &release, &to, &msg)
-                              : ready_earlier(&given, from, &release, &to, &msg);
+        rc = given->to != NULL ? ready_named(given, from, &release, &to, msg)
+                               : ready_earlier(given, from, &release, &to, msg);
     }
     if (rc == ERR_NONE) {
-        rc = root_roll_back(given.ready.root, from, to, given.reason, &msg);
+        rc = root_roll_back(given->ready.root, from, to, given->reason, msg);
     }
     if (rc == ERR_NONE) {
         printf("release %s is active\n", release_name(name, to));
@@ -138,7 +131,7 @@ static int run(const struct command *command, int argc, char **argv)
                release_name(name, from));
     }
     release_drop(release);
-    return options_end(command, rc, &msg);
+    return rc;
 }
 
 const struct command command_rollback = {
@@ -150,5 +143,6 @@ const struct command command_rollback = {
                    "itself; a newer one with other content is. To stay on a release, pin it.",
     .options = options,
     .gives_way = true,
-    .run = run,
+    .given_size = sizeof(struct rollback_arguments),
+    .work = work,
 };

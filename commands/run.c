@@ -238,18 +238,12 @@ static enum err supervise(const struct run_options *o, struct errmsg *msg)
     return rc;
 }
 
-static int run(const struct command *command, int argc, char **argv)
+static enum err work(void *data, const struct arguments *arguments, struct errmsg *msg)
 {
-    struct run_options values;
-    struct arguments arguments;
-    struct errmsg msg = {""};
-    bool done;
-    int code = options_begin(command, argc, argv, &values, &arguments, &done);
+    const struct run_options *given = data;
 
-    if (done) {
-        return code;
-    }
-    return options_end(command, supervise(&values, &msg), &msg);
+    (void)arguments;
+    return supervise(given, msg);
 }
 
 const struct command command_run = {
@@ -263,5 +257,6 @@ const struct command command_run = {
     .options = options,
     .least_arguments = 0,
     .most_arguments = 0,
-    .run = run,
+    .given_size = sizeof(struct run_options),
+    .work = work,
 };

@@ -150,15 +150,12 @@ static enum err serve(const struct serve_options *o, struct errmsg *msg)
     return rc;
 }
 
-static int run(const struct command *command, int argc, char **argv)
+static enum err work(void *data, const struct arguments *arguments, struct errmsg *msg)
 {
-    struct serve_options o = {.root = NULL};
-    struct arguments arguments;
-    struct errmsg msg;
-    bool done;
-    int code = options_begin(command, argc, argv, &o, &arguments, &done);
+    const struct serve_options *given = data;
 
-    return done ? code : options_end(command, serve(&o, &msg), &msg);
+    (void)arguments;
+    return serve(given, msg);
 }
 
 const struct command command_serve = {
@@ -171,5 +168,6 @@ const struct command command_serve = {
         "write run on the source, each in a transaction. SIGTERM and SIGINT end it after "
         "the requests that were read.",
     .options = options,
-    .run = run,
+    .given_size = sizeof(struct serve_options),
+    .work = work,
 };

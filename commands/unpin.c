@@ -34,29 +34,22 @@ static enum err print_newer(const char *root, struct errmsg *msg)
     return rc;
 }
 
-static int run(const struct command *command, int argc, char **argv)
+static enum err work(void *data, const struct arguments *arguments, struct errmsg *msg)
 {
-    struct unpin_arguments given;
-    struct arguments arguments;
-    struct errmsg msg;
+    const struct unpin_arguments *given = data;
     bool was_pinned = false;
     uint64_t number = 0;
     char name[24];
-    bool done;
-    enum err rc;
-    int code = options_begin(command, argc, argv, &given, &arguments, &done);
+    enum err rc = root_unpin(given->root, &was_pinned, &number, msg);
 
-    if (done) {
-        return code;
-    }
-    rc = root_unpin(given.root, &was_pinned, &number, &msg);
+    (void)arguments;
     if (rc == ERR_NONE && was_pinned) {
         printf("release %s is pinned no longer\n", release_name(name, number));
-        rc = print_newer(given.root, &msg);
+        rc = print_newer(given->root, msg);
     } else if (rc == ERR_NONE) {
         printf("the root was not pinned\n");
     }
-    return options_end(command, rc, &msg);
+    return rc;
 }
 
 const struct command command_unpin = {
@@ -64,5 +57,6 @@ const struct command command_unpin = {
     .usage = "--root DIR",
     .about = "ends the pin: builds activate their releases again",
     .options = options,
-    .run = run,
+    .given_size = sizeof(struct unpin_arguments),
+    .work = work,
 };

@@ -123,18 +123,12 @@ static enum err verify(const struct verify_arguments *given, struct errmsg *msg)
     return rc;
 }
 
-static int run(const struct command *command, int argc, char **argv)
+static enum err work(void *data, const struct arguments *arguments, struct errmsg *msg)
 {
-    struct verify_arguments given;
-    struct arguments arguments;
-    struct errmsg msg;
-    bool done;
-    int code = options_begin(command, argc, argv, &given, &arguments, &done);
+    const struct verify_arguments *given = data;
 
-    if (done) {
-        return code;
-    }
-    return options_end(command, verify(&given, &msg), &msg);
+    (void)arguments;
+    return verify(given, msg);
 }
 
 const struct command command_verify = {
@@ -143,5 +137,6 @@ const struct command command_verify = {
     .about = "checks every page of a release, what it holds, and its signature",
     .options = options,
     .gives_way = true,
-    .run = run,
+    .given_size = sizeof(struct verify_arguments),
+    .work = work,
 };
