@@ -79,6 +79,12 @@ def errors(steps):
             for step in steps if not (step.call == "read" and step.line.endswith("= 0\n"))]
 
 
+def met_the_sanitizer(done):
+    """Whether the fault met the memory of AddressSanitizer, which maps some more or less often from run
+    to run, so that the count of mmap is not quite fixed."""
+    return "AddressSanitizer failed to allocate" in done.stderr
+
+
 def remembered(root):
     """What state.json says, without times; None when there is no such file."""
     try:
@@ -165,6 +171,8 @@ class FaultCase(unittest.TestCase):
 
     def assert_ended_well(self, done, scene, root):
         """It was killed, or it ended in order: with its work done, or with a reason."""
+        if met_the_sanitizer(done):
+            return
         self.assertNotIn("Sanitizer", done.stderr)
         self.assertIn(done.returncode, (0, 1, -signal.SIGKILL), done.stderr)
         if done.returncode == 0:
@@ -186,7 +194,8 @@ class FaultCase(unittest.TestCase):
         self.assertEqual(scene.outcome, outcome(root))
         shutil.rmtree(os.path.dirname(root))
         # The last line of who was killed may be missing.
-        return done.returncode != 0 or any(found[:2] == step[:2] for found in steps)
+        return not met_the_sanitizer(done) and (
+            done.returncode != 0 or any(found[:2] == step[:2] for found in steps))
 
     def try_all(self, command, before, choose, least_hit=1):
         """Runs COMMAND in copies of the root BEFORE, each time with another one of the faults that
