@@ -96,7 +96,8 @@ struct command {
     const struct option *options;
     unsigned least_arguments; /* positional arguments */
     unsigned most_arguments;
-    bool gives_way; /* works beside a service: nice 10, so that whoever waits for an answer goes first */
+    bool
+        gives_way; /* works beside a service: nice 10, so that whoever waits for an answer goes first */
     size_t given_size; /* of the command's struct, which the options fill */
     /* Does it, with what the options say in GIVEN. */
     enum err (*work)(void *given, const struct arguments *arguments, struct errmsg *msg);
