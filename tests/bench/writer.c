@@ -10,18 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <stdatomic.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
+#include "bench/in_flight.h"
 #include "unit/source/writer_fixture.h"
 
 enum { JOBS_MAX = 1024 };
 
 static struct writer *writer;
-static atomic_bool stops;
-static atomic_ullong done_count;
-static atomic_uint in_flight;
 static atomic_ullong key_number;
 
 struct bench_job {
@@ -44,27 +40,9 @@ static void submit(struct bench_job *bench)
     writer_submit(writer, &bench->test.job);
 }
 
-static void on_answer(struct write_job *job)
+static void submit_again(struct write_job *job)
 {
-    if (job->outcome != WRITE_DONE) {
-        fprintf(stderr, "%s\n", job->msg.text);
-        exit(1);
-    }
-    atomic_fetch_add(&done_count, 1);
-    if (atomic_load(&stops)) {
-        atomic_fetch_sub(&in_flight, 1);
-    } else {
-        submit((struct bench_job *)job);
-    }
-}
-
-static double cpu_us(void)
-{
-    struct rusage usage;
-
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e6 +
-           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+    submit((struct bench_job *)job);
 }
 
 static void measure(const char *name, const struct made_action *made, unsigned jobs, bool has_key,

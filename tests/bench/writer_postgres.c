@@ -11,10 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <stdatomic.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
+#include "bench/in_flight.h"
 #include "unit/source/writer_fixture.h"
 
 enum { JOBS_MAX = 1024, ROWS = 100000 };
@@ -51,9 +50,6 @@ static const char text[] =
     "    text: Created\n";
 
 static struct writer *writer;
-static atomic_bool stops;
-static atomic_ullong done_count;
-static atomic_uint in_flight;
 
 struct bench_job {
     struct test_job test;
@@ -67,27 +63,9 @@ static void submit(struct bench_job *bench)
     writer_submit(writer, &bench->test.job);
 }
 
-static void on_answer(struct write_job *job)
+static void submit_again(struct write_job *job)
 {
-    if (job->outcome != WRITE_DONE) {
-        fprintf(stderr, "%s\n", job->msg.text);
-        exit(1);
-    }
-    atomic_fetch_add(&done_count, 1);
-    if (atomic_load(&stops)) {
-        atomic_fetch_sub(&in_flight, 1);
-    } else {
-        submit((struct bench_job *)job);
-    }
-}
-
-static double cpu_us(void)
-{
-    struct rusage usage;
-
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e6 +
-           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+    submit((struct bench_job *)job);
 }
 
 static void start_jobs(struct bench_job *benches, unsigned jobs, const struct action *action)
