@@ -261,9 +261,12 @@ void answer_refusal(struct answerer *answerer, unsigned status, struct buffer *o
         unsigned status;
         const char *text;
     } texts[] = {
+        {408, "Error: the request took too long"},
         {413, "Error: the body is too large"},
         {414, "Error: the address is too long"},
+        {417, "Error: the only expectation that is met is 100-continue"},
         {431, "Error: the headers are too large"},
+        {501, "Error: the only transfer coding that is read is chunked"},
     };
     const char *text = "Error: bad request";
     struct head head = {.status = status, .type = BODY_TEXT, .is_close = true};

@@ -427,6 +427,24 @@ void connection_stop(struct connection *connection)
     }
 }
 
+/* The client is told, unless it does not read either. */
+static void cut(struct connection *connection)
+{
+    struct loop *loop = connection->loop;
+
+    if (connection->state != CONNECTION_READING || connection->http.stage == STAGE_IDLE ||
+        queued(connection) > 0) {
+        connection_close(connection);
+        return;
+    }
+    loop->answers.refusal(loop->answers.context, 408, &loop->out);
+    send_output(connection, false);
+    loop_reset_output(loop);
+    if (connection->state != CONNECTION_CLOSING) {
+        finish(connection);
+    }
+}
+
 void connection_check_time(struct connection *connection)
 {
     size_t left = queued(connection);
@@ -441,6 +459,6 @@ void connection_check_time(struct connection *connection)
         }
     }
     if (uv_now(&connection->loop->uv) >= connection->deadline_ms) {
-        connection_close(connection);
+        cut(connection);
     }
 }

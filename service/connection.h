@@ -26,6 +26,7 @@
  * BLOCKED    nothing is read until the answers that wait are written.
  * FINISHING  the last answer is on its way. Closing at once would reset the connection while the
  *            client still sends, and it could lose that answer; so we end our side first.
+ *            A request that is cut by a time-out is answered with 408 in this way.
  * CLOSING    uv_close was called. Any state may go here, by a time-out or a broken connection; WAITING
  *            only by the latter, or when the loop stops: what it waits for has a time-out of its own.
  *

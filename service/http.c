@@ -1,6 +1,7 @@
 #include "service/http.h"
 
 #include <assert.h>
+#include <strings.h>
 
 /* What a callback returns to stop the parser; http->status says why. */
 enum { REFUSE = -1 };
@@ -10,6 +11,11 @@ enum { REFUSE = -1 };
  * more often than that is refused.
  */
 enum { KEPT_MAX = HTTP_TARGET_MAX + 2 * HTTP_HEAD_MAX + HTTP_BODY_MAX };
+
+/* The headers that have a value here, as bits of http->present. */
+enum { KEPT_HEADERS = (1 << REQUEST_HEADERS) - 1 };
+
+_Static_assert(HEADER_HOST < 16, "http->present has 16 bits");
 
 static int refuse(struct http *http, unsigned status)
 {
@@ -44,10 +50,8 @@ static void keep(struct http *http)
     }
     buffer_reserve(&http->kept, 1); /* so that empty parts are somewhere, too */
     keep_part(http, &http->target);
-    for (unsigned i = 0; i < REQUEST_HEADERS; i++) {
-        if ((http->present >> i & 1) != 0) {
-            keep_part(http, &http->headers[i]);
-        }
+    for (unsigned left = http->present & KEPT_HEADERS; left != 0; left &= left - 1) {
+        keep_part(http, &http->headers[__builtin_ctz(left)]);
     }
     keep_part(http, &http->again);
     keep_part(http, &http->name);
@@ -145,6 +149,17 @@ static void begin_value(struct http *http, enum request_header header)
     }
 }
 
+/* Two of them, even equal ones: whoever is in front may have heeded the other. */
+static int note_host(struct http *http)
+{
+    if ((http->present >> HEADER_HOST & 1) != 0) {
+        return refuse(http, 400);
+    }
+    http->present |= (uint16_t)(1U << HEADER_HOST);
+    http->header = -1;
+    return 0;
+}
+
 static int on_header_field_complete(llhttp_t *parser)
 {
     struct http *http = parser->data;
@@ -155,6 +170,9 @@ static int on_header_field_complete(llhttp_t *parser)
         http->kept.len -= http->name.len;
     }
     http->name.len = 0;
+    if (http->header == HEADER_HOST) {
+        return note_host(http);
+    }
     if (http->header >= 0) {
         begin_value(http, (enum request_header)http->header);
     }
@@ -210,18 +228,55 @@ static bool keeps_body(unsigned method)
            method == HTTP_DELETE;
 }
 
+static bool has_header(const struct http *http, enum request_header header)
+{
+    return (http->present >> header & 1) != 0;
+}
+
+static bool header_is(const struct http *http, enum request_header header, const char *lower)
+{
+    struct slice value = part_slice(http, http->headers[header]);
+
+    return value.len == strlen(lower) && strncasecmp(value.ptr, lower, value.len) == 0;
+}
+
+/* Why a request with this head is refused, or 0. */
+static unsigned head_status(const struct http *http)
+{
+    const llhttp_t *parser = &http->parser;
+    bool is_1_0 = parser->http_minor == 0;
+
+    if (parser->http_major != 1 || (!is_1_0 && (http->present >> HEADER_HOST & 1) == 0)) {
+        return 400;
+    }
+    if (has_header(http, HEADER_TRANSFER_ENCODING)) {
+        if (is_1_0) {
+            return 400; /* which has none: whoever is in front may see another end of the body */
+        }
+        if (!header_is(http, HEADER_TRANSFER_ENCODING, "chunked")) {
+            return 501;
+        }
+    }
+    if ((parser->flags & F_CONTENT_LENGTH) != 0 && parser->content_length > http->body_max) {
+        return 413;
+    }
+    if (has_header(http, HEADER_EXPECT) && !is_1_0 &&
+        !header_is(http, HEADER_EXPECT, "100-continue")) {
+        return 417;
+    }
+    return 0;
+}
+
 static int on_headers_complete(llhttp_t *parser)
 {
     struct http *http = parser->data;
+    unsigned status = head_status(http);
 
-    if (parser->http_major != 1) {
-        return refuse(http, 400);
-    }
-    if ((parser->flags & F_CONTENT_LENGTH) != 0 && parser->content_length > http->body_max) {
-        return refuse(http, 413);
+    if (status != 0) {
+        return refuse(http, status);
     }
     parser->upgrade = 0; /* no other protocol is spoken; what follows is HTTP */
-    if ((http->present >> HEADER_EXPECT & 1) != 0 && parser->http_minor >= 1) {
+    if (has_header(http, HEADER_EXPECT) && parser->http_minor >= 1) {
         http->handler->on_continue(http->context);
     }
     http->keeps_body = keeps_body(parser->method);
@@ -264,10 +319,10 @@ static enum request_method request_method(unsigned method)
 
 static void read_headers(const struct http *http, struct request *request)
 {
-    for (unsigned i = 0; i < REQUEST_HEADERS; i++) {
-        if ((http->present >> i & 1) != 0) {
-            request->headers[i] = part_slice(http, http->headers[i]);
-        }
+    for (unsigned left = http->present & KEPT_HEADERS; left != 0; left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctz(left);
+
+        request->headers[i] = part_slice(http, http->headers[i]);
     }
 }
 
@@ -283,9 +338,7 @@ static int on_message_complete(llhttp_t *parser)
     };
     bool goes_on;
 
-    if (http->present != 0) {
-        read_headers(http, &request);
-    }
+    read_headers(http, &request);
     goes_on = http->handler->on_request(http->context, &request);
     http->stage = STAGE_IDLE;
     if (http->is_kept) {

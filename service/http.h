@@ -46,6 +46,7 @@ struct request {
     struct slice target;
     struct slice body;                     /* of POST, PUT, PATCH and DELETE */
     struct slice headers[REQUEST_HEADERS]; /* without blanks around; ptr is NULL for one not sent */
+    struct slice id;                       /* what it is called in answer and log; may be empty */
     bool keep_alive;                       /* the connection stays open after the answer */
     bool is_http_1_0;
     struct connection *connection; /* that it came by; NULL: of the program itself */
@@ -81,7 +82,7 @@ struct http {
     bool is_paused;
     bool is_last; /* a request without keep-alive was handled */
     bool keeps_body;
-    uint16_t present;        /* the headers that came, 1 << enum request_header */
+    uint16_t present;        /* the headers that came, 1 << enum request_header or HEADER_HOST */
     int8_t header;           /* whose value is arriving, or -1 */
     struct http_part *value; /* where it goes */
     const char *join;        /* what goes before it, or NULL */

@@ -207,7 +207,7 @@ class TestRequests(WritingCase):
     def test_a_body_may_come_in_any_pieces(self):
         self.serve()
         whole = post("/branches", {"name": "a" * 50}, "Cookie: a=b")
-        chunked = (b"POST /branches HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        chunked = (b"POST /branches HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
                    b"5\r\n{\"nam\r\n6;x=y\r\ne\":\"b\"\r\n1\r\n}\r\n0\r\nTrailer: t\r\n\r\n")
         for data, name in ((whole, "a" * 50), (chunked, "b")):
             for size in (1, 17, len(data) - 1, len(data)):
@@ -242,8 +242,9 @@ class TestRequests(WritingCase):
         name = {"name": "x" * (most - 12)}
         self.assertEqual(len(json.dumps(name)), most)
         self.assert_answer(self.ask(post("/branches", name)), 422, b"Error: a branch has a name")
-        announced = f"POST /branches HTTP/1.1\r\nContent-Length: {most + 1}\r\n\r\n".encode()
-        chunks = (b"POST /branches HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" +
+        announced = ("POST /branches HTTP/1.1\r\nHost: x\r\n"
+                     f"Content-Length: {most + 1}\r\n\r\n").encode()
+        chunks = (b"POST /branches HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" +
                   b"100\r\n" + b"x" * 256 + b"\r\n")
         chunks += (b"100\r\n" + b"x" * 256 + b"\r\n") * (most // 256)
         for data in (announced, chunks):
@@ -270,11 +271,11 @@ class TestRequests(WritingCase):
                                 ("/branches/1", "GET, HEAD, PUT, DELETE, OPTIONS"),
                                 ("/broken", "POST, OPTIONS"),
                                 ("*", "GET, HEAD, POST, PUT, DELETE, OPTIONS")):
-            answer = self.ask(f"OPTIONS {target} HTTP/1.1\r\n\r\n".encode(), False)
+            answer = self.ask(f"OPTIONS {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode(), False)
             self.assertEqual(answer.headers["allow"], methods)
             self.assertEqual(answer.headers["access-control-allow-methods"], methods)
             if target != "*":
-                answer = self.ask(f"PATCH {target} HTTP/1.1\r\n\r\n".encode())
+                answer = self.ask(f"PATCH {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
                 self.assertEqual((answer.status, answer.headers["allow"]), (405, methods))
 
     def test_pipelined_requests_are_answered_in_order(self):

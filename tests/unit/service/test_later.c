@@ -163,7 +163,7 @@ static void client_expect(int fd, const char *text, bool ends)
     }
 }
 
-#define GET(target) "GET " target " HTTP/1.1\r\n\r\n"
+#define GET(target) "GET " target " HTTP/1.1\r\nHost: x\r\n\r\n"
 
 static void answers_stay_in_order_however_requests_are_split(void **state)
 {
