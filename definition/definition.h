@@ -38,16 +38,17 @@ enum {
     DEFINITION_LISTINGS_MAX = 8, /* a collection */
     DEFINITION_ROUTES_MAX = 256,
     DEFINITION_ROUTE_PARTS_MAX = 16,
-    DEFINITION_KEYS_MAX = 1000,    /* that one request may ask for */
-    DEFINITION_SEGMENTS_MAX = 16,  /* a path */
-    DEFINITION_NESTING_MAX = 2,    /* nested rows within nested rows */
-    DEFINITION_JOINS_MAX = 4,      /* column pairs of `on` */
-    DEFINITION_COUNT_MAX = 10000,  /* rows an answer may hold */
-    DEFINITION_PAGE_MAX = 1000000, /* the page that a route may begin with */
-    DEFINITION_FAILURE_MAX = 1024, /* bytes of the text of a failure */
-    DEFINITION_PARTS_MAX = 1024,   /* literals and references of a template */
-    DEFINITION_REQUESTS_MAX = 256, /* golden requests */
-    DEFINITION_TARGET_MAX = 1024,  /* bytes of the address of one */
+    DEFINITION_KEYS_MAX = 1000,              /* that one request may ask for */
+    DEFINITION_SEGMENTS_MAX = 16,            /* a path */
+    DEFINITION_NESTING_MAX = 2,              /* nested rows within nested rows */
+    DEFINITION_JOINS_MAX = 4,                /* column pairs of `on` */
+    DEFINITION_COUNT_MAX = 10000,            /* rows an answer may hold */
+    DEFINITION_PAGE_MAX = 1000000,           /* the page that a route may begin with */
+    DEFINITION_FAILURE_MAX = 1024,           /* bytes of the text of a failure */
+    DEFINITION_PARTS_MAX = 1024,             /* literals and references of a template */
+    DEFINITION_REQUESTS_MAX = 256,           /* golden requests */
+    DEFINITION_TARGET_MAX = 1024,            /* bytes of the address of one */
+    DEFINITION_DURATION_MAX_S = 400 * 86400, /* browsers keep no cookie longer */
 };
 
 /* One term of an order: a field, up or down. Nulls come first ascending and last descending. */
@@ -141,6 +142,12 @@ struct segment {
     struct slice text; /* the literal, or the parameter's name */
 };
 
+/* How long others may keep an answer, in seconds. */
+struct cache_rule {
+    int64_t age_s;   /* 0: they ask each time whether it has changed */
+    int64_t stale_s; /* and after that while they ask for another, or cannot have one */
+};
+
 enum route_method { ROUTE_GET, ROUTE_POST, ROUTE_PUT, ROUTE_PATCH, ROUTE_DELETE, ROUTE_METHODS };
 
 /* As the definition writes it: "get". */
@@ -177,6 +184,7 @@ struct route {
     bool is_map;                /* most_keys > 0: an object by key, otherwise a list as asked */
     struct failure too_many;    /* most_keys > 0: always set, 400 by default */
     struct failure invalid_key; /* always set: 400 by default */
+    struct cache_rule cache;
     struct failure missing; /* the key is not in the collection; status 0: answer with no rows */
 };
 

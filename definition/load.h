@@ -14,6 +14,7 @@
  *   load_request.c      key, order, page, count of a route
  *   load_keys.c         keys:         many keys in one request
  *   load_parts.c        parts:        several collections for one key
+ *   load_cache.c        cache:        how long others may keep an answer
  *   load_action.c       routes that run statements; load_action.h has its files
  *   load_constants.c       values that are written in a definition
  *   load_template.c     row, answer:  templates, flattened; compose.c writes them
@@ -90,6 +91,9 @@ MUST_CHECK enum err load_failure(const struct loader *loader, const struct yaml_
 /* A text of at most DEFINITION_FAILURE_MAX bytes. */
 MUST_CHECK enum err load_short_text(const struct loader *loader, const struct yaml_node *node,
                                     const char *what, struct slice *out);
+/* 30d, 12h, 90m or 600s, in seconds; at least 1. EXAMPLE is for the message. */
+MUST_CHECK enum err load_duration(const struct loader *loader, const struct yaml_node *node,
+                                  const char *what, const char *example, int64_t *out);
 bool is_null(const struct yaml_node *node);
 /*
  * A value that is written out: an unquoted null, or one of SCALAR (no ratio). Integers, booleans (0, 1)
@@ -179,6 +183,12 @@ MUST_CHECK enum err load_too_many(const struct loader *loader, const struct yaml
 /* ---- load_parts.c ---- */
 MUST_CHECK enum err load_route_parts(struct loader *loader, const struct yaml_node *node,
                                      struct route *route);
+
+/* ---- load_cache.c ---- */
+
+/* `cache:` of a route. */
+MUST_CHECK enum err load_cache(const struct loader *loader, const struct yaml_node *node,
+                               struct cache_rule *out);
 
 /* ---- load_action.c ---- */
 MUST_CHECK enum err load_action(struct loader *loader, const struct yaml_node *node,

@@ -42,6 +42,34 @@ enum err load_failure(const struct loader *loader, const struct yaml_node *node,
     return rc;
 }
 
+enum err load_duration(const struct loader *loader, const struct yaml_node *node, const char *what,
+                       const char *example, int64_t *out)
+{
+    static const struct {
+        char unit;
+        int64_t seconds;
+    } units[] = {{'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
+    struct slice text;
+    int64_t count;
+    enum err rc = yaml_text(&loader->yaml, node, what, &text);
+
+    if (rc != ERR_NONE) {
+        return rc;
+    }
+    for (unsigned i = 0; text.len > 1 && i < sizeof units / sizeof units[0]; i++) {
+        if (text.ptr[text.len - 1] == units[i].unit &&
+            parse_integer(slice_of(text.ptr, text.len - 1), &count) && count > 0 &&
+            count <= DEFINITION_DURATION_MAX_S / units[i].seconds) {
+            *out = count * units[i].seconds;
+            return ERR_NONE;
+        }
+    }
+    return yaml_error(&loader->yaml, node,
+                      "%s cannot be %s; write days, hours, minutes or seconds, at most 400d, for "
+                      "example %s",
+                      what, wording_quote(text).text, example);
+}
+
 bool is_null(const struct yaml_node *node)
 {
     return node->kind == YAML_SCALAR && node->is_plain && slice_is(node->text, "null");

@@ -185,17 +185,21 @@ static enum err find_methods(const struct loader *loader, const struct yaml_node
     return ERR_NONE;
 }
 
+/* A route that is answered from files. */
 static enum err load_read(struct loader *loader, const struct yaml_node *node, struct route *route)
 {
-    static const char *const members[] = {"get",    "from",        "listing", "key",      "keys",
-                                          "parts",  "order",       "page",    "count",    "row",
-                                          "answer", "invalid_key", "missing", "too_many", NULL};
+    static const char *const members[] = {
+        "get",   "from", "listing", "key",         "keys",    "parts",    "order", "page",
+        "count", "row",  "answer",  "invalid_key", "missing", "too_many", "cache", NULL};
+    const struct yaml_node *cache = yaml_get(node, "cache");
     enum err rc = yaml_expect_members(&loader->yaml, node, "a route", members);
 
+    if (rc == ERR_NONE && cache != NULL) {
+        rc = load_cache(loader, cache, &route->cache);
+    }
     if (rc == ERR_NONE && yaml_get(node, "parts") != NULL) {
         return load_route_parts(loader, node, route);
     }
-
     if (rc == ERR_NONE) {
         rc = load_source(loader, node, false, route);
     }

@@ -4,14 +4,12 @@
 #include <stdio.h>
 
 #include "base/number.h"
-#include "definition/wording.h"
 
 enum {
     TEXT_MOST = 1000, /* characters, unless `longest` says otherwise */
     ITEMS_MOST = 100, /* of a list or map, unless `most` says otherwise */
     SESSION_DIGITS = 32,
     SESSION_AGE_S = 30 * 86400,
-    SESSION_AGE_MAX_S = 400 * 86400, /* browsers keep no cookie longer */
 };
 
 /* The first ones are types of a single value, in the order of `scalars`. */
@@ -175,34 +173,6 @@ static enum err load_items(const struct loader *loader, const struct yaml_node *
     return rc;
 }
 
-/* 30d, 12h, 90m or 600s */
-static enum err load_age(const struct loader *loader, const struct yaml_node *node, int64_t *out)
-{
-    static const struct {
-        char unit;
-        int64_t seconds;
-    } units[] = {{'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
-    struct slice text;
-    int64_t count;
-    enum err rc = yaml_text(&loader->yaml, node, "`age`", &text);
-
-    if (rc != ERR_NONE) {
-        return rc;
-    }
-    for (unsigned i = 0; text.len > 1 && i < sizeof units / sizeof units[0]; i++) {
-        if (text.ptr[text.len - 1] == units[i].unit &&
-            parse_integer(slice_of(text.ptr, text.len - 1), &count) && count > 0 &&
-            count <= SESSION_AGE_MAX_S / units[i].seconds) {
-            *out = count * units[i].seconds;
-            return ERR_NONE;
-        }
-    }
-    return yaml_error(&loader->yaml, node,
-                      "`age` cannot be %s; write days, hours, minutes or seconds, at most 400d, "
-                      "for example 30d",
-                      wording_quote(text).text);
-}
-
 static enum err load_session(const struct loader *loader, const struct yaml_node *node,
                              struct take *take)
 {
@@ -219,7 +189,8 @@ static enum err load_session(const struct loader *loader, const struct yaml_node
                                     .has_most = true,
                                     .least = SESSION_DIGITS,
                                     .most = SESSION_DIGITS};
-    return age == NULL ? ERR_NONE : load_age(loader, age, &take->session_age_s);
+    return age == NULL ? ERR_NONE
+                       : load_duration(loader, age, "`age`", "30d", &take->session_age_s);
 }
 
 enum err load_take_type(const struct loader *loader, const struct yaml_node *node,

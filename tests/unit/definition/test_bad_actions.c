@@ -63,7 +63,7 @@ static void methods_are_checked(void **state)
          "53:5: a route with `take` has no `run`; write run: [{sql: INSERT INTO ...}]"},
         {"  - delete: /loans\n    run: [DELETE FROM loans]\n", "  - get: /loans\n    from: loans\n",
          "55:5: a route has no member \"status\"; write one of get, from, listing, key, keys, "
-         "parts, order, page, count, row, answer, invalid_key, missing, too_many"},
+         "parts, order, page, count, row, answer, invalid_key, missing, too_many, cache"},
         {"  - delete: /loans\n    run: [DELETE FROM loans]\n",
          "  - delete: /loans\n    from: loans\n    run: [DELETE FROM loans]\n",
          "54:5: a route with `run` has no member \"from\"; write one of get, post, put, patch, "

@@ -106,6 +106,37 @@ static void requests_and_failures_are_checked(void **state)
     check_broken(broken, sizeof broken / sizeof broken[0]);
 }
 
+static void a_cache_is_told_times_that_can_be_meant(void **state)
+{
+    static const struct broken broken[] = {
+        {"row: [id, price]", "cache: 60",
+         "53:12: `cache` cannot be \"60\"; write days, hours, minutes or seconds, at most 400d, "
+         "for "
+         "example 60s"},
+        {"row: [id, price]", "cache: 0s",
+         "53:12: `cache` cannot be \"0s\"; write days, hours, minutes or seconds, at most 400d, "
+         "for "
+         "example 60s"},
+        {"row: [id, price]", "cache: 401d",
+         "53:12: `cache` cannot be \"401d\"; write days, hours, minutes or seconds, at most 400d, "
+         "for example 60s"},
+        {"row: [id, price]", "cache: {stale: 1h}",
+         "53:12: `cache` has no `age`; write cache: {age: 60s, stale: 1h}"},
+        {"row: [id, price]", "cache: {age: 1h, stale: 60}",
+         "53:29: `stale` cannot be \"60\"; write days, hours, minutes or seconds, at most 400d, "
+         "for "
+         "example 1h"},
+        {"row: [id, price]", "cache: {age: 1x}",
+         "53:18: `age` cannot be \"1x\"; write days, hours, minutes or seconds, at most 400d, for "
+         "example 60s"},
+        {"row: [id, price]", "cache: {age: 60s, stail: 1h}",
+         "53:23: `cache` has no member \"stail\"; did you mean \"stale\"?"},
+    };
+
+    (void)state;
+    check_broken(broken, sizeof broken / sizeof broken[0]);
+}
+
 static void references_stand_where_they_mean_something(void **state)
 {
     static const struct broken broken[] = {
@@ -149,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paths_are_checked),
         cmocka_unit_test(requests_and_failures_are_checked),
+        cmocka_unit_test(a_cache_is_told_times_that_can_be_meant),
         cmocka_unit_test(references_stand_where_they_mean_something),
     };
 

@@ -4,6 +4,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #include <stdlib.h>
 
 #include "base/buffer.h"
@@ -229,6 +231,37 @@ static void requests_have_defaults_and_limits(void **state)
     assert_int_equal(reviews->listing, -1);
     assert_int_equal(products->listing, 0);
     assert_false(products->key.is_present);
+}
+
+static void routes_say_how_long_answers_are_kept(void **state)
+{
+    static const struct {
+        const char *lines;
+        int64_t age_s;
+        int64_t stale_s;
+    } cases[] = {
+        {"    from: books\n    key: {query: id}\n", 0, 0},
+        {"    from: books\n    key: {query: id}\n    cache: 90s\n", 90, 0},
+        {"    from: books\n    keys: {query: ids}\n    cache: {age: 2m}\n", 120, 0},
+        {"    key: {query: id}\n    parts: {a: {from: books}}\n    cache: {stale: 1d, age: 1h}\n",
+         3600, 86400},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct definition *definition;
+        struct errmsg msg;
+        char text[512];
+
+        snprintf(text, sizeof text,
+                 "name: a\ncollections:\n  books:\n    key: id\n    rows: SELECT id FROM books\n"
+                 "    fields: {id: integer}\nroutes:\n  - get: /books\n%s",
+                 cases[i].lines);
+        assert_int_equal(definition_parse("a", slice_str(text), &definition, &msg), ERR_NONE);
+        assert_int_equal(definition->routes[0].cache.age_s, cases[i].age_s);
+        assert_int_equal(definition->routes[0].cache.stale_s, cases[i].stale_s);
+        definition_free(definition);
+    }
 }
 
 static void templates_are_flattened(void **state)
@@ -465,6 +498,7 @@ int main(void)
         cmocka_unit_test(paths_are_split_into_segments),
         cmocka_unit_test(requests_have_defaults_and_limits),
         cmocka_unit_test(templates_are_flattened),
+        cmocka_unit_test(routes_say_how_long_answers_are_kept),
         cmocka_unit_test(what_is_left_away_has_its_default),
         cmocka_unit_test(values_is_a_list_of_one_field),
         cmocka_unit_test(literals_are_json_without_blanks),
