@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/bytes.h"
+
 int64_t power_of_ten(unsigned exponent)
 {
     int64_t power = 1;
@@ -140,6 +142,25 @@ unsigned write_integer(char *p, int64_t value)
         return 1 + write_unsigned(p + 1, 0 - (uint64_t)value);
     }
     return write_unsigned(p, (uint64_t)value);
+}
+
+/* Each half byte becomes a byte, the highest first in memory, and then its digit. */
+static uint64_t hex_digits(uint32_t value)
+{
+    uint64_t x = __builtin_bswap32(value);
+    uint64_t above_9;
+
+    x = (x | x << 16) & 0x0000ffff0000ffff;
+    x = (x | x << 8) & 0x00ff00ff00ff00ff;
+    x = (x >> 4 | x << 8) & 0x0f0f0f0f0f0f0f0f;
+    above_9 = (x + 0x0606060606060606) >> 4 & 0x0101010101010101;
+    return x + 0x3030303030303030 + above_9 * ('a' - '0' - 10);
+}
+
+void write_hex(char *p, uint64_t value)
+{
+    store_u64le(p, hex_digits((uint32_t)(value >> 32)));
+    store_u64le(p + 8, hex_digits((uint32_t)value));
 }
 
 unsigned write_decimal(char *p, int64_t value, unsigned scale)

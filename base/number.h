@@ -15,6 +15,7 @@ enum {
     INTEGER_TEXT_MAX = 20, /* "-9223372036854775808" */
     DECIMAL_TEXT_MAX = 24, /* sign, 19 digits, a point, room for leading zeros */
     NUMBER_TEXT_MAX = 32,
+    HEX_TEXT_LEN = 16,
     DECIMAL_SCALE_MAX = 18,
 };
 
@@ -36,6 +37,9 @@ extern const char number_digit_pairs[201];
 /* Each writes at P (room for the _MAX above) and returns the number of bytes; no NUL. */
 unsigned write_integer(char *p, int64_t value);
 unsigned write_decimal(char *p, int64_t value, unsigned scale);
+
+/* HEX_TEXT_LEN bytes: all digits of VALUE in base 16, in lower case. */
+void write_hex(char *p, uint64_t value);
 
 /* The shortest text that reads back as the same double. VALUE is finite. */
 unsigned write_number(char *p, double value);

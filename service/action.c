@@ -239,6 +239,7 @@ static void keep_request(struct action_job *job, const struct request *request,
 
     job->request = *request;
     memset(headers, 0, sizeof job->request.headers);
+    job->request.id = arena_copy(&job->arena, request->id);
     headers[HEADER_COOKIE] = arena_copy(&job->arena, request->headers[HEADER_COOKIE]);
     *kept = *match;
     for (unsigned i = 0; i < match->segment_count; i++) {

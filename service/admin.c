@@ -76,6 +76,7 @@ static const struct page *find_page(struct slice path)
 static void answer(struct admin *admin, const struct request *request, struct head head,
                    struct slice body, struct buffer *out)
 {
+    head.id = request->id;
     head.is_close = !request->keep_alive;
     head.is_keep_alive = request->keep_alive && request->is_http_1_0;
     head_begin(&admin->heads, &head, out);
@@ -109,10 +110,10 @@ static struct later *on_request(void *context, const struct request *request, st
     return NULL;
 }
 
-static void on_refusal(void *context, unsigned status, struct buffer *out)
+static void on_refusal(void *context, unsigned status, struct slice id, struct buffer *out)
 {
     struct admin *admin = context;
-    struct head head = {.status = status, .type = BODY_TEXT, .is_close = true};
+    struct head head = {.status = status, .type = BODY_TEXT, .is_close = true, .id = id};
 
     head_begin(&admin->heads, &head, out);
     buffer_append_str(out, "Error: bad request\n");

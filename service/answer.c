@@ -4,6 +4,7 @@
 #include "service/action.h"
 #include "service/allow.h"
 #include "service/ask.h"
+#include "service/etag.h"
 #include "service/many.h"
 #include "service/page.h"
 #include "service/parts.h"
@@ -42,8 +43,12 @@ enum err answerer_serve(struct answerer *answerer, struct plan *plan, struct err
     plan_drop(answerer->plan);
     answerer->reader = reader;
     answerer->plan = plan;
-    head_writer_name_release(&answerer->heads, plan->release_name,
-                             plan->release->manifest->write_position);
+    head_writer_name_release(&answerer->heads,
+                             &(struct head_release){
+                                 .name = plan->release_name,
+                                 .position = plan->release->manifest->write_position,
+                                 .built_ms = plan->release->manifest->built_ms,
+                             });
     return ERR_NONE;
 }
 
@@ -61,10 +66,59 @@ void answerer_log_failure(struct answerer *answerer, struct slice path, const st
     answerer->unlogged = 0;
 }
 
+/* What the route says for a key that is none, or is not there; kept as long as its answers. */
 static void answer_failure(struct answerer *answerer, const struct request *request,
-                           const struct failure *failure, struct buffer *out)
+                           unsigned route_index, const struct failure *failure, struct buffer *out)
 {
-    plain_answer(&answerer->heads, request, failure->status, failure->text, NULL, out);
+    struct head head = plain_head(request, failure->status, BODY_TEXT, NULL);
+
+    head.cache = answerer->plan->caches[route_index];
+    plain_append(&answerer->heads, &head, failure->text, request->method != METHOD_HEAD, out);
+}
+
+/* Of an answer from files; its ETag is the caller's matter. */
+static struct head file_head(const struct answerer *answerer, const struct request *request,
+                             unsigned route_index)
+{
+    struct head head = plain_head(request, 200, BODY_JSON, NULL);
+
+    head.cache = answerer->plan->caches[route_index];
+    head.has_etag = true;
+    return head;
+}
+
+/* Whether the client has the answer already; then HEAD becomes one that says no more than that. */
+static bool is_unchanged(const struct request *request, struct head *head)
+{
+    struct slice list = request->headers[HEADER_IF_NONE_MATCH];
+    enum etag_match match = list.ptr == NULL ? ETAG_DIFFERS : etag_find(list, head->etag);
+
+    if (match == ETAG_DIFFERS) {
+        return false;
+    }
+    head->status = 304;
+    head->is_gzip = match == ETAG_IS_GZIP;
+    return true;
+}
+
+/*
+ * Begins the body of the answer with HEAD, whose ETag is known; returns false when the client has it
+ * already, and there is no more to be said.
+ */
+static bool begin_body(struct answerer *answerer, const struct request *request, struct head *head,
+                       struct buffer *out)
+{
+    if (is_unchanged(request, head)) {
+        head_alone(&answerer->heads, head, out);
+        return false;
+    }
+    head_begin(&answerer->heads, head, out);
+    return true;
+}
+
+static struct slice written_body(const struct head_writer *heads, const struct buffer *out)
+{
+    return slice_of(out->ptr + heads->body, out->len - heads->body);
 }
 
 /*
@@ -88,6 +142,26 @@ static enum err end_body(struct answerer *answerer, const struct request *reques
     return ERR_NONE;
 }
 
+/* The same, when the ETag of HEAD, with which the body was begun, comes from the body. */
+static enum err end_tagged_body(struct answerer *answerer, const struct request *request,
+                                unsigned route_index, struct head *head, enum err rc,
+                                struct buffer *out, struct errmsg *msg)
+{
+    struct head_writer *heads = &answerer->heads;
+
+    if (rc == ERR_NONE) {
+        head->etag =
+            etag_of_body(answerer->plan->etag_seeds[route_index], written_body(heads, out));
+        head_set_etag(heads, head->etag, out);
+        if (is_unchanged(request, head)) {
+            head_undo(heads, out);
+            head_alone(heads, head, out);
+            return ERR_NONE;
+        }
+    }
+    return end_body(answerer, request, rc, out, msg);
+}
+
 static struct page page_of(struct answerer *answerer, unsigned route_index, const struct ask *ask)
 {
     const struct plan *plan = answerer->plan;
@@ -102,24 +176,47 @@ static struct page page_of(struct answerer *answerer, unsigned route_index, cons
     };
 }
 
+/* A page of a listing. */
+static enum err answer_listing(struct answerer *answerer, const struct request *request,
+                               unsigned route_index, struct page *page, struct buffer *out,
+                               struct errmsg *msg)
+{
+    struct head head = file_head(answerer, request, route_index);
+    enum err rc;
+
+    head_begin(&answerer->heads, &head, out);
+    rc = program_run(&answerer->plan->answers[route_index], &page->view, out, msg);
+    return end_tagged_body(answerer, request, route_index, &head, rc, out, msg);
+}
+
 static enum err answer_page(struct answerer *answerer, const struct request *request,
                             unsigned route_index, const struct ask *ask, struct buffer *out,
                             struct errmsg *msg)
 {
     const struct program *program = &answerer->plan->answers[route_index];
-    struct head head = plain_head(request, 200, BODY_JSON, NULL);
+    struct head head = file_head(answerer, request, route_index);
     struct page page = page_of(answerer, route_index, ask);
-    enum err rc = page_open(&page, program->vectors, msg);
+    enum err rc = page_open(&page, msg);
 
     if (rc != ERR_NONE) {
         return rc;
     }
-    if (page.route->listing < 0 && !page.found && page.route->missing.status != 0) {
-        answer_failure(answerer, request, &page.route->missing, out);
+    if (page.route->listing >= 0) {
+        return answer_listing(answerer, request, route_index, &page, out, msg);
+    }
+    if (!page.found && page.route->missing.status != 0) {
+        answer_failure(answerer, request, route_index, &page.route->missing, out);
         return ERR_NONE;
     }
-    head_begin(&answerer->heads, &head, out);
-    rc = program_run(program, &page.view, out, msg);
+    head.etag = etag_of_key(answerer->plan->etag_seeds[route_index], ask, page.found,
+                            page.found ? page.group.content_hash : 0);
+    if (!begin_body(answerer, request, &head, out)) {
+        return ERR_NONE;
+    }
+    rc = page_read(&page, program->vectors, msg);
+    if (rc == ERR_NONE) {
+        rc = program_run(program, &page.view, out, msg);
+    }
     return end_body(answerer, request, rc, out, msg);
 }
 
@@ -129,21 +226,25 @@ static enum err answer_parts(struct answerer *answerer, const struct request *re
                              const struct ask *ask, struct buffer *out, struct errmsg *msg)
 {
     const struct plan *plan = answerer->plan;
-    struct head head = plain_head(request, 200, BODY_JSON, NULL);
+    unsigned route_index = (unsigned)match->route;
+    struct head head = file_head(answerer, request, route_index);
     const struct failure *missing;
     struct parts parts;
     enum err rc =
-        parts_open(&plan->parts[match->route], &plan->release->definition->routes[match->route],
+        parts_open(&plan->parts[route_index], &plan->release->definition->routes[route_index],
                    match, query, ask, answerer->reader, &answerer->arena, &parts, &missing, msg);
 
     if (rc != ERR_NONE) {
         return rc;
     }
     if (missing != NULL) {
-        answer_failure(answerer, request, missing, out);
+        answer_failure(answerer, request, route_index, missing, out);
         return ERR_NONE;
     }
-    head_begin(&answerer->heads, &head, out);
+    head.etag = parts_etag(&parts, plan->etag_seeds[route_index]);
+    if (!begin_body(answerer, request, &head, out)) {
+        return ERR_NONE;
+    }
     rc = parts_append(&parts, out, msg);
     return end_body(answerer, request, rc, out, msg);
 }
@@ -153,21 +254,22 @@ static enum err answer_many(struct answerer *answerer, const struct request *req
                             const struct route_match *match, struct slice query, struct buffer *out,
                             struct errmsg *msg)
 {
-    struct head head = plain_head(request, 200, BODY_JSON, NULL);
+    unsigned route_index = (unsigned)match->route;
+    struct head head = file_head(answerer, request, route_index);
     struct ask ask = {.page = 1};
-    struct page page = page_of(answerer, (unsigned)match->route, &ask);
+    struct page page = page_of(answerer, route_index, &ask);
     struct many many;
     const struct failure *failure = many_read(page.route, query, &answerer->arena, &many);
     enum err rc;
 
     if (failure != NULL) {
-        answer_failure(answerer, request, failure, out);
+        answer_failure(answerer, request, route_index, failure, out);
         return ERR_NONE;
     }
     ask_read_page(page.route, match, query, &answerer->arena, &ask);
     head_begin(&answerer->heads, &head, out);
-    rc = many_append(&many, &answerer->plan->answers[match->route], &page, &ask, out, msg);
-    return end_body(answerer, request, rc, out, msg);
+    rc = many_append(&many, &answerer->plan->answers[route_index], &page, &ask, out, msg);
+    return end_tagged_body(answerer, request, route_index, &head, rc, out, msg);
 }
 
 static void answer_route(struct answerer *answerer, const struct request *request,
@@ -181,7 +283,7 @@ static void answer_route(struct answerer *answerer, const struct request *reques
     if (route->most_keys > 0) {
         rc = answer_many(answerer, request, match, query, out, &msg);
     } else if (!ask_read(route, match, query, &answerer->arena, &ask)) {
-        answer_failure(answerer, request, &route->invalid_key, out);
+        answer_failure(answerer, request, (unsigned)match->route, &route->invalid_key, out);
         return;
     } else if (route->part_count > 0) {
         rc = answer_parts(answerer, request, match, query, &ask, out, &msg);
@@ -255,7 +357,7 @@ struct later *answer_request(struct answerer *answerer, const struct request *re
     return later;
 }
 
-void answer_refusal(struct answerer *answerer, unsigned status, struct buffer *out)
+void answer_refusal(struct answerer *answerer, unsigned status, struct slice id, struct buffer *out)
 {
     static const struct {
         unsigned status;
@@ -269,7 +371,7 @@ void answer_refusal(struct answerer *answerer, unsigned status, struct buffer *o
         {501, "Error: the only transfer coding that is read is chunked"},
     };
     const char *text = "Error: bad request";
-    struct head head = {.status = status, .type = BODY_TEXT, .is_close = true};
+    struct head head = {.status = status, .type = BODY_TEXT, .is_close = true, .id = id};
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         if (texts[i].status == status) {

@@ -61,6 +61,7 @@ struct later *answer_request(struct answerer *answerer, const struct request *re
 void answerer_log_failure(struct answerer *answerer, struct slice path, const struct errmsg *msg);
 
 /* Appends the answer to a request that could not be read; the connection ends after it. */
-void answer_refusal(struct answerer *answerer, unsigned status, struct buffer *out);
+void answer_refusal(struct answerer *answerer, unsigned status, struct slice id,
+                    struct buffer *out);
 
 #endif

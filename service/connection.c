@@ -203,6 +203,7 @@ static bool on_request(void *context, struct request *request)
     }
     connection->has_answered = true;
     request->connection = connection;
+    request->id = request_id(&loop->ids, request->headers[HEADER_X_REQUEST_ID]);
     later = loop->answers.request(loop->answers.context, request, &loop->out);
     if (later != NULL) {
         later->connection = connection;
@@ -223,6 +224,13 @@ static const struct http_handler handler = {
     .on_request = on_request,
     .on_continue = on_continue,
 };
+
+/* What it was called is not known: it may not have come so far. */
+static void refuse(struct loop *loop, unsigned status)
+{
+    loop->answers.refusal(loop->answers.context, status, request_id(&loop->ids, slice_of(NULL, 0)),
+                          &loop->out);
+}
 
 /* A deadline belongs to a stage of a request; single bytes do not move it. */
 static void renew_deadline(struct connection *connection)
@@ -278,7 +286,7 @@ static void feed(struct connection *connection, struct slice bytes)
     struct slice rest = slice_of(bytes.ptr + taken, bytes.len - taken);
 
     if (result == FEED_REFUSED) {
-        loop->answers.refusal(loop->answers.context, connection->http.status, &loop->out);
+        refuse(loop, connection->http.status);
     }
     if (connection->later != NULL) {
         wait_for_later(connection, rest);
@@ -437,7 +445,7 @@ static void cut(struct connection *connection)
         connection_close(connection);
         return;
     }
-    loop->answers.refusal(loop->answers.context, 408, &loop->out);
+    refuse(loop, 408);
     send_output(connection, false);
     loop_reset_output(loop);
     if (connection->state != CONNECTION_CLOSING) {

@@ -1,10 +1,17 @@
 #include "service/head.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/number.h"
+#include "service/etag.h"
 
-enum { COMMON_SIZE_MAX = 512, DIGITS_MAX = 10, FIRST_DIGITS = 4 };
+enum {
+    COMMON_SIZE_MAX = 512,
+    FIXED_SIZE_MAX = 1024, /* of a head without the texts of its caller */
+    DIGITS_MAX = 10,
+    FIRST_DIGITS = 4,
+};
 
 static const char head_start[] = "HTTP/1.1 ";
 static const char json_type[] = "Content-Type: application/json; charset=utf-8\r\n";
@@ -12,8 +19,17 @@ static const char text_type[] = "Content-Type: text/plain; charset=utf-8\r\n";
 static const char metrics_type[] = "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n";
 static const char content_length[] = "Content-Length: ";
 static const char head_stop[] = "\r\n\r\n";
+static const char not_kept[] = "Cache-Control: no-store\r\n";
+static const char etag_begin[] = "Vary: Accept-Encoding\r\nETag: \"";
 
-#define APPEND(out, text) buffer_append(out, text, sizeof text - 1)
+/* A head is written at a place where there is room for all of it. */
+#define PUT(at, text) put(at, text, sizeof text - 1)
+
+static char *put(char *at, const char *text, size_t len)
+{
+    memcpy(at, text, len);
+    return at + len;
+}
 
 void head_writer_init(struct head_writer *writer)
 {
@@ -26,15 +42,26 @@ void head_writer_free(struct head_writer *writer)
     buffer_free(&writer->common);
 }
 
-void head_writer_name_release(struct head_writer *writer, const char *release_name,
-                              uint64_t position)
+void head_writer_name_release(struct head_writer *writer, const struct head_release *release)
 {
-    size_t len = strnlen(release_name, sizeof writer->release_name - 1);
+    size_t len = strnlen(release->name, sizeof writer->release_name - 1);
 
-    memcpy(writer->release_name, release_name, len);
+    memcpy(writer->release_name, release->name, len);
     writer->release_name[len] = '\0';
-    writer->position = position;
+    writer->release = *release;
+    writer->release.name = writer->release_name;
     writer->common_time = 0;
+}
+
+static void write_release(struct head_writer *writer, time_t now)
+{
+    int64_t age_s = now - writer->release.built_ms / 1000;
+
+    buffer_printf(&writer->common, "Vitrine-Age: %" PRId64 "\r\n", age_s < 0 ? 0 : age_s);
+    if (writer->release.position > 0) {
+        buffer_printf(&writer->common, "Vitrine-Position: %" PRIu64 "\r\n",
+                      writer->release.position);
+    }
 }
 
 /* "Date" has the resolution of a second, so that most answers find the lines written. */
@@ -52,14 +79,18 @@ static void update_common(struct head_writer *writer)
     gmtime_r(&now.tv_sec, &utc);
     strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &utc);
     buffer_clear(&writer->common);
+    buffer_printf(&writer->common, "%s200 OK\r\n%s", head_start, json_type);
+    writer->common_lines = writer->common.len;
     if (!writer->is_private) {
-        buffer_printf(&writer->common, "Access-Control-Allow-Origin: *\r\nVitrine-Release: %s\r\n",
+        buffer_printf(&writer->common,
+                      "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: *\r\n"
+                      "Vitrine-Release: %s\r\n",
                       writer->release_name);
     }
     buffer_printf(&writer->common, "Date: %s\r\n", date);
     writer->common_shared = writer->common.len;
-    if (writer->position > 0) {
-        buffer_printf(&writer->common, "Vitrine-Position: %" PRIu64 "\r\n", writer->position);
+    if (writer->release.name != NULL) {
+        write_release(writer, now.tv_sec);
     }
 }
 
@@ -115,61 +146,134 @@ uint64_t head_count(const struct head_writer *writer, unsigned class)
     return atomic_load_explicit(&writer->counts[class], memory_order_relaxed);
 }
 
-static void append_status(struct head_writer *writer, unsigned status, struct buffer *out)
+static char *put_status(char *at, unsigned status)
 {
     const char *text = status_text(status);
 
-    writer->class = status / 100 < STATUS_CLASSES ? status / 100 : 0;
-    count(writer, 1);
-    APPEND(out, head_start);
+    at = PUT(at, head_start);
     if (text != NULL) {
-        buffer_append_str(out, text);
+        at = put(at, text, strlen(text));
     } else { /* one that a definition declares; the reason phrase may be empty */
-        buffer_printf(out, "%03u ", status % 1000);
+        at += sprintf(at, "%03u ", status % 1000);
     }
-    APPEND(out, "\r\n");
+    return PUT(at, "\r\n");
 }
 
-static void append_lines(struct head_writer *writer, const struct head *head, struct buffer *out)
+static char *put_type(char *at, enum body_type type)
 {
-    update_common(writer);
-    buffer_append(out, writer->common.ptr,
-                  head->is_from_source ? writer->common_shared : writer->common.len);
+    switch (type) {
+    case BODY_JSON:
+        return PUT(at, json_type);
+    case BODY_TEXT:
+        return PUT(at, text_type);
+    case BODY_METRICS:
+        return PUT(at, metrics_type);
+    }
+    return at;
+}
+
+/* The status line, the type of the body if there is one, and the lines that all heads have. */
+static char *put_common(const struct head_writer *writer, const struct head *head, bool has_body,
+                        char *at)
+{
+    const char *common = writer->common.ptr;
+    size_t end = head->is_from_source ? writer->common_shared : writer->common.len;
+
+    if (has_body && head->status == 200 && head->type == BODY_JSON) {
+        return put(at, common, end);
+    }
+    at = put_status(at, head->status);
+    if (has_body) {
+        at = put_type(at, head->type);
+    }
+    return put(at, common + writer->common_lines, end - writer->common_lines);
+}
+
+/* What a cache goes by. */
+static char *put_cache(struct head_writer *writer, const struct head *head, char *at,
+                       const struct buffer *out)
+{
+    if (head->cache.len == 0) {
+        return writer->is_private ? at : PUT(at, not_kept);
+    }
+    at = put(at, head->cache.ptr, head->cache.len);
+    if (!head->has_etag) {
+        return at;
+    }
+    at = PUT(at, etag_begin);
+    writer->etag = (size_t)(at - out->ptr);
+    write_hex(at, head->etag);
+    at += HEX_TEXT_LEN;
+    at = put(at, ETAG_GZIP_SUFFIX, head->is_gzip ? sizeof ETAG_GZIP_SUFFIX - 1 : 0);
+    return PUT(at, "\"\r\n");
+}
+
+/* What only some answers have. */
+static char *put_own(const struct head *head, size_t extra_len, char *at)
+{
+    if (head->id.len > 0) {
+        at = PUT(at, "X-Request-Id: ");
+        at = put(at, head->id.ptr, head->id.len);
+        at = PUT(at, "\r\n");
+    }
+    if (head->is_gzip && head->status != 304) {
+        at = PUT(at, "Content-Encoding: gzip\r\n");
+    }
     if (head->is_close) {
-        APPEND(out, "Connection: close\r\n");
+        at = PUT(at, "Connection: close\r\n");
     } else if (head->is_keep_alive) {
-        APPEND(out, "Connection: keep-alive\r\n");
+        at = PUT(at, "Connection: keep-alive\r\n");
     }
-    if (head->extra != NULL) {
-        buffer_append_str(out, head->extra);
+    return put(at, head->extra == NULL ? "" : head->extra, extra_len);
+}
+
+/* Where the length of the body, or the end of the head, is put; NULL: there was no room. */
+static char *begin(struct head_writer *writer, const struct head *head, bool has_body,
+                   struct buffer *out)
+{
+    size_t extra_len = head->extra == NULL ? 0 : strlen(head->extra);
+    char *at;
+
+    update_common(writer);
+    writer->start = out->len;
+    writer->body = out->len;
+    writer->class = head->status / 100 < STATUS_CLASSES ? head->status / 100 : 0;
+    count(writer, 1);
+    at = buffer_reserve(out, FIXED_SIZE_MAX + head->cache.len + head->id.len + extra_len);
+    if (at == NULL) {
+        return NULL;
     }
+    at = put_common(writer, head, has_body, at);
+    at = put_cache(writer, head, at, out);
+    return put_own(head, extra_len, at);
 }
 
 void head_alone(struct head_writer *writer, const struct head *head, struct buffer *out)
 {
-    append_status(writer, head->status, out);
-    append_lines(writer, head, out);
-    APPEND(out, "\r\n");
+    char *at = begin(writer, head, false, out);
+
+    if (at != NULL) {
+        at = PUT(at, "\r\n");
+        out->len = (size_t)(at - out->ptr);
+    }
 }
 
 void head_begin(struct head_writer *writer, const struct head *head, struct buffer *out)
 {
-    static const char zeros[DIGITS_MAX] = {'0', '0', '0', '0', '0', '0', '0', '0', '0', '0'};
+    char *at = begin(writer, head, true, out);
 
-    writer->start = out->len;
-    append_status(writer, head->status, out);
-    if (head->type == BODY_JSON) {
-        APPEND(out, json_type);
-    } else if (head->type == BODY_METRICS) {
-        APPEND(out, metrics_type);
-    } else {
-        APPEND(out, text_type);
+    if (at != NULL) {
+        at = PUT(at, content_length);
+        memset(at, '0', writer->digits);
+        at = PUT(at + writer->digits, head_stop);
+        out->len = (size_t)(at - out->ptr);
+        writer->body = out->len;
     }
-    append_lines(writer, head, out);
-    APPEND(out, content_length);
-    buffer_append(out, zeros, writer->digits);
-    APPEND(out, head_stop);
-    writer->body = out->len;
+}
+
+void head_set_etag(const struct head_writer *writer, uint64_t etag, struct buffer *out)
+{
+    write_hex(out->ptr + writer->etag, etag);
 }
 
 /* Moves the body, so that the head has room for DIGITS digits of Content-Length. */
@@ -193,6 +297,9 @@ void head_end(struct head_writer *writer, bool keep_body, struct buffer *out)
     unsigned digits = write_integer(text, (int64_t)(out->len - writer->body));
     char *at;
 
+    if (out->overflowed) {
+        return; /* the caller takes the answer back */
+    }
     if (!keep_body) {
         out->len = writer->body;
     }

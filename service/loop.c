@@ -181,9 +181,9 @@ static struct later *answer_from_plan(void *context, const struct request *reque
     return answer_request(context, request, out);
 }
 
-static void refuse_from_plan(void *context, unsigned status, struct buffer *out)
+static void refuse_from_plan(void *context, unsigned status, struct slice id, struct buffer *out)
 {
-    answer_refusal(context, status, out);
+    answer_refusal(context, status, id, out);
 }
 
 static struct loop *loop_make(unsigned connection_max)
@@ -195,6 +195,7 @@ static struct loop *loop_make(unsigned connection_max)
     atomic_init(&loop->connection_count, 0);
     atomic_init(&loop->offered, NULL);
     atomic_init(&loop->stop_asked, false);
+    request_ids_init(&loop->ids);
     buffer_init(&loop->out, OUTPUT_MAX);
     answerer_init(&loop->answerer);
     later_queue_init(&loop->ready, &loop->wake);

@@ -21,6 +21,7 @@
 #include "base/err.h"
 #include "service/answer.h"
 #include "service/later.h"
+#include "service/request_id.h"
 #include "service/plan.h"
 
 enum {
@@ -38,7 +39,7 @@ struct loop_answers {
     /* Appends the answer to OUT and returns NULL, or returns what will answer. */
     struct later *(*request)(void *context, const struct request *request, struct buffer *out);
     /* One that could not be read; the connection ends after it. */
-    void (*refusal)(void *context, unsigned status, struct buffer *out);
+    void (*refusal)(void *context, unsigned status, struct slice id, struct buffer *out);
     void *context;
 };
 
@@ -51,7 +52,8 @@ struct loop {
     bool has_thread;
     bool is_closed;
     struct loop_answers answers;
-    struct answerer answerer;       /* of a loop that serves a plan: its context */
+    struct answerer answerer; /* of a loop that serves a plan: its context */
+    struct request_ids ids;
     struct buffer out;              /* the answers to what was read last */
     struct connection *connections; /* all of them, the newest first */
     atomic_uint connection_count;

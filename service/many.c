@@ -135,7 +135,10 @@ static enum err append_key(struct page *page, const struct program *program, str
     enum err rc;
 
     arena_reset(page->row_arena);
-    rc = page_open(page, program->vectors, msg);
+    rc = page_open(page, msg);
+    if (rc == ERR_NONE) {
+        rc = page_read(page, program->vectors, msg);
+    }
     if (rc != ERR_NONE) {
         return rc;
     }

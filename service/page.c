@@ -47,18 +47,17 @@ static enum err append_key_rows(void *context, struct buffer *out, struct errmsg
     }
 }
 
-/* Row 0 of KEY with VECTORS; *CHUNK = NULL when the key has no rows or is not there. */
-static enum err first_row(struct page *page, const struct key *key, struct arena *arena,
-                          uint64_t vectors, const struct chunk **chunk, uint32_t *row,
-                          struct errmsg *msg)
+static enum err find(struct page *page, const struct key *key, struct arena *arena,
+                     struct errmsg *msg)
 {
-    enum err rc = reader_find(page->reader, page->route->collection_index, key, arena, &page->group,
-                              &page->found, msg);
+    return reader_find(page->reader, page->route->collection_index, key, arena, &page->group,
+                       &page->found, msg);
+}
 
-    *chunk = NULL;
-    if (rc != ERR_NONE || !page->found) {
-        return rc;
-    }
+/* Row 0 of the key that was found, with VECTORS; *CHUNK = NULL when it has no rows. */
+static enum err first_row(struct page *page, uint64_t vectors, const struct chunk **chunk,
+                          uint32_t *row, struct errmsg *msg)
+{
     group_rows(&page->group, 0, 0, 1, vectors, &page->first);
     return rows_next(&page->first, chunk, row, msg);
 }
@@ -66,12 +65,15 @@ static enum err first_row(struct page *page, const struct key *key, struct arena
 static enum err append_listed(struct page *page, const struct key *key, struct buffer *out,
                               struct errmsg *msg)
 {
-    const struct chunk *chunk;
+    const struct chunk *chunk = NULL;
     uint32_t row;
     enum err rc;
 
     arena_reset(page->row_arena);
-    rc = first_row(page, key, page->row_arena, page->row->vectors, &chunk, &row, msg);
+    rc = find(page, key, page->row_arena, msg);
+    if (rc == ERR_NONE && page->found) {
+        rc = first_row(page, page->row->vectors, &chunk, &row, msg);
+    }
     if (rc != ERR_NONE) {
         return rc;
     }
@@ -104,9 +106,9 @@ static enum err append_listing_rows(void *context, struct buffer *out, struct er
     return rc;
 }
 
-enum err page_open(struct page *page, uint64_t vectors, struct errmsg *msg)
+enum err page_open(struct page *page, struct errmsg *msg)
 {
-    enum err rc = ERR_NONE;
+    enum err rc;
 
     page->found = false;
     page->view = (struct view){.ask = page->ask, .context = page};
@@ -117,13 +119,14 @@ enum err page_open(struct page *page, uint64_t vectors, struct errmsg *msg)
         return ERR_NONE;
     }
     page->view.append_rows = append_key_rows;
-    if (vectors != 0) {
-        rc = first_row(page, &page->ask->key, page->arena, vectors, &page->view.chunk,
-                       &page->view.row, msg);
-    } else {
-        rc = reader_find(page->reader, page->route->collection_index, &page->ask->key, page->arena,
-                         &page->group, &page->found, msg);
-    }
+    rc = find(page, &page->ask->key, page->arena, msg);
     page->view.total = page->found ? page->group.row_count : 0;
     return rc;
+}
+
+enum err page_read(struct page *page, uint64_t vectors, struct errmsg *msg)
+{
+    return vectors == 0 || !page->found
+               ? ERR_NONE
+               : first_row(page, vectors, &page->view.chunk, &page->view.row, msg);
 }

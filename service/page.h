@@ -31,9 +31,12 @@ struct page {
 };
 
 /*
- * Fills the rest of PAGE, whose pointers the caller has set: looks the key up, and reads the row of
- * a document with the stored fields in VECTORS. PAGE must stay where it is while its view is used.
+ * Fills the rest of PAGE, whose pointers the caller has set, and looks the key up. PAGE must stay where
+ * it is while its view is used.
  */
-MUST_CHECK enum err page_open(struct page *page, uint64_t vectors, struct errmsg *msg);
+MUST_CHECK enum err page_open(struct page *page, struct errmsg *msg);
+
+/* Reads the row of a document with the stored fields in VECTORS; without any, nothing. */
+MUST_CHECK enum err page_read(struct page *page, uint64_t vectors, struct errmsg *msg);
 
 #endif

@@ -1,5 +1,6 @@
 #include "service/parts.h"
 
+#include "service/etag.h"
 #include "service/page.h"
 
 struct part {
@@ -82,7 +83,7 @@ enum err parts_open(const struct parts_program *program, const struct route *rou
         part->page.row = &program->rows[out->count];
         part->page.ask = &part->ask;
         part->page.arena = arena;
-        rc = page_open(&part->page, program->vectors[out->count], msg);
+        rc = page_open(&part->page, msg);
         if (rc != ERR_NONE) {
             return rc;
         }
@@ -94,11 +95,28 @@ enum err parts_open(const struct parts_program *program, const struct route *rou
     return ERR_NONE;
 }
 
+/* Each part's tag is the seed of the next one's. */
+uint64_t parts_etag(const struct parts *parts, uint64_t seed)
+{
+    uint64_t etag = seed;
+
+    for (unsigned i = 0; i < parts->count; i++) {
+        const struct part *part = &parts->all[i];
+
+        etag = etag_of_key(etag, &part->ask, part->page.found,
+                           part->page.found ? part->page.group.content_hash : 0);
+    }
+    return etag;
+}
+
 enum err parts_append(const struct parts *parts, struct buffer *out, struct errmsg *msg)
 {
     const struct parts_program *program = parts->program;
     enum err rc = ERR_NONE;
 
+    for (unsigned i = 0; i < parts->count && rc == ERR_NONE; i++) {
+        rc = page_read(&parts->all[i].page, program->vectors[i], msg);
+    }
     for (unsigned i = 0; i < program->run_count && rc == ERR_NONE; i++) {
         const struct parts_run *run = &program->runs[i];
         const struct page *page = &parts->all[run->part].page;

@@ -49,7 +49,10 @@ MUST_CHECK enum err parts_open(const struct parts_program *program, const struct
                                struct parts *out, const struct failure **missing,
                                struct errmsg *msg);
 
-/* Appends the answer. Errors: as program_run. */
+/* The ETag of the answer (etag.h); SEED is that of the route. */
+uint64_t parts_etag(const struct parts *parts, uint64_t seed);
+
+/* Appends the answer. Errors: as page_read and program_run. */
 MUST_CHECK enum err parts_append(const struct parts *parts, struct buffer *out, struct errmsg *msg);
 
 #endif

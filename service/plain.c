@@ -8,6 +8,7 @@ struct head plain_head(const struct request *request, unsigned status, enum body
         .type = type,
         .is_close = !request->keep_alive,
         .is_keep_alive = request->keep_alive && request->is_http_1_0,
+        .id = request->id,
         .extra = extra,
     };
 }

@@ -26,6 +26,8 @@ struct plan {
     struct program *rows;        /* how route i renders a row */
     struct program *answers;     /* how route i renders its answer; of many keys: that of one */
     struct parts_program *parts; /* how route i renders its parts, when it has some */
+    struct slice *caches;        /* what route i says to caches: a header line */
+    uint64_t *etag_seeds;        /* of route i: etag.h */
     char release_name[24];
     atomic_int references;
 };

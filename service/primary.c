@@ -103,6 +103,9 @@ void primary_request_write(const struct primary *primary, const struct request *
     append_header(out, "Content-Type", request->headers[HEADER_CONTENT_TYPE]);
     append_header(out, "Cookie", request->headers[HEADER_COOKIE]);
     append_header(out, "Idempotency-Key", request->headers[HEADER_IDEMPOTENCY_KEY]);
+    if (request->id.len > 0) {
+        append_header(out, "X-Request-Id", request->id);
+    }
     append_forwarded(out, request->headers[HEADER_X_FORWARDED_FOR], peer);
     if (has_body) {
         buffer_printf(out, "Content-Length: %zu\r\n", request->body.len);

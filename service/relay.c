@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "service/answer.h"
 #include "service/plain.h"
+#include "service/request_id.h"
 
 enum { REQUEST_MAX = HTTP_TARGET_MAX + HTTP_HEAD_MAX + HTTP_BODY_MAX + (4 << 10) };
 
@@ -15,6 +16,7 @@ struct relayed {
     struct forward forward;
     struct answerer *answerer; /* of the loop, which outlives what it forwards */
     struct request request;    /* its method; the slices are gone */
+    char id[REQUEST_ID_MAX];   /* of the request */
     struct buffer bytes;       /* as they are sent */
 };
 
@@ -107,6 +109,7 @@ struct later *relay_start(struct answerer *answerer, const struct request *reque
     relayed->later.answer = on_ready;
     relayed->answerer = answerer;
     relayed->request = *request;
+    relayed->request.id = request_id_keep(relayed->id, request->id);
     buffer_init(&relayed->bytes, REQUEST_MAX);
     primary_request_write(relay->primary, request, peer, &relayed->bytes);
     relayed->forward = (struct forward){

@@ -4,6 +4,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/number.h"
@@ -272,12 +274,27 @@ static void powers_of_ten_reach_the_largest_scale(void **state)
     assert_true(power_of_ten(DECIMAL_SCALE_MAX) == 1000000000000000000);
 }
 
+static void written_hex_has_all_its_digits(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2000; i++) {
+        uint64_t value = i < 1000 ? i * 0x9e3779b97f4a7c15U : i - 1000;
+        char expected[32];
+        char text[HEX_TEXT_LEN];
+
+        snprintf(expected, sizeof expected, "%016" PRIx64, value);
+        write_hex(text, value);
+        assert_memory_equal(text, expected, HEX_TEXT_LEN);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(integers_are_read_whole_or_not_at_all),
         cmocka_unit_test(decimals_are_scaled_and_rounded_half_away_from_zero),
         cmocka_unit_test(written_integers_are_shortest),
+        cmocka_unit_test(written_hex_has_all_its_digits),
         cmocka_unit_test(written_decimals_show_their_scale),
         cmocka_unit_test(written_decimals_read_back_as_themselves),
         cmocka_unit_test(numbers_are_finite_and_whole),

@@ -6,9 +6,18 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "base/buffer.h"
 #include "service/head.h"
+
+/* Built 90 s ago. */
+static void name_release(struct head_writer *writer, uint64_t position)
+{
+    head_writer_name_release(writer, &(struct head_release){.name = "000042",
+                                                            .position = position,
+                                                            .built_ms = (time(NULL) - 90) * 1000});
+}
 
 static void write_body(struct head_writer *writer, const struct head *head, size_t len,
                        bool keep_body, struct buffer *out)
@@ -50,7 +59,7 @@ static void bodies_of_any_length_follow_each_other(void **state)
 
     (void)state;
     head_writer_init(&writer);
-    head_writer_name_release(&writer, "000042", 0);
+    name_release(&writer, 0);
     buffer_init(&out, 16 << 20);
     for (size_t i = 0; i < sizeof lens / sizeof lens[0]; i++) {
         write_body(&writer, &head, lens[i], true, &out);
@@ -66,14 +75,20 @@ static void bodies_of_any_length_follow_each_other(void **state)
     head_writer_free(&writer);
 }
 
+#define COMMON                                                                                     \
+    "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: *\r\n"                       \
+    "Vitrine-Release: 000042\r\nDate: Sat, 21 Nov 2026 02:30:00 GMT\r\nVitrine-Age: 90\r\n"
+#define NOT_KEPT "Cache-Control: no-store\r\n"
+
 static void assert_head(const struct head *head, bool has_body, const char *expected)
 {
     struct head_writer writer;
     struct buffer out;
     char *date;
+    char *age;
 
     head_writer_init(&writer);
-    head_writer_name_release(&writer, "000042", 0);
+    name_release(&writer, 0);
     buffer_init(&out, 4096);
     if (has_body) {
         write_body(&writer, head, 3, true, &out);
@@ -85,6 +100,9 @@ static void assert_head(const struct head *head, bool has_body, const char *expe
     assert_non_null(date);
     assert_memory_equal(date + 31, " GMT\r\n", 6);
     memcpy(date + 6, "Sat, 21 Nov 2026 02:30:00", 25);
+    age = strstr(out.ptr, "Vitrine-Age: 9");
+    assert_non_null(age);
+    age[sizeof "Vitrine-Age: 9" - 1] = '0'; /* 90, or 91 when a second began meanwhile */
     assert_string_equal(out.ptr, expected);
     buffer_free(&out);
     head_writer_free(&writer);
@@ -99,24 +117,79 @@ static void heads_have_these_lines_and_no_others(void **state)
     static const struct head none = {.status = 204};
 
     (void)state;
-    assert_head(&json, true,
-                "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
-                "Access-Control-Allow-Origin: *\r\nVitrine-Release: 000042\r\n"
-                "Date: Sat, 21 Nov 2026 02:30:00 GMT\r\nContent-Length: 3\r\n\r\nabc");
-    assert_head(&text, true,
-                "HTTP/1.1 405 Method Not Allowed\r\nContent-Type: text/plain; charset=utf-8\r\n"
-                "Access-Control-Allow-Origin: *\r\nVitrine-Release: 000042\r\n"
-                "Date: Sat, 21 Nov 2026 02:30:00 GMT\r\nConnection: close\r\nAllow: GET\r\n"
-                "Content-Length: 3\r\n\r\nabc");
+    assert_head(
+        &json, true,
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n" COMMON NOT_KEPT
+        "Content-Length: 3\r\n\r\nabc");
+    assert_head(
+        &text, true,
+        "HTTP/1.1 405 Method Not Allowed\r\nContent-Type: text/plain; charset=utf-8\r\n" COMMON
+            NOT_KEPT "Connection: close\r\nAllow: GET\r\n"
+        "Content-Length: 3\r\n\r\nabc");
     assert_head(&kept, true,
-                "HTTP/1.1 418 \r\nContent-Type: text/plain; charset=utf-8\r\n"
-                "Access-Control-Allow-Origin: *\r\nVitrine-Release: 000042\r\n"
-                "Date: Sat, 21 Nov 2026 02:30:00 GMT\r\nConnection: keep-alive\r\n"
+                "HTTP/1.1 418 \r\nContent-Type: text/plain; charset=utf-8\r\n" COMMON NOT_KEPT
+                "Connection: keep-alive\r\n"
                 "Content-Length: 3\r\n\r\nabc");
-    assert_head(&none, false,
-                "HTTP/1.1 204 No Content\r\n"
-                "Access-Control-Allow-Origin: *\r\nVitrine-Release: 000042\r\n"
-                "Date: Sat, 21 Nov 2026 02:30:00 GMT\r\n\r\n");
+    assert_head(&none, false, "HTTP/1.1 204 No Content\r\n" COMMON NOT_KEPT "\r\n");
+}
+
+static void answers_that_can_be_kept_say_so(void **state)
+{
+    const struct slice cache = slice_str("Cache-Control: max-age=60\r\n");
+    const struct head plain = {.status = 404, .type = BODY_TEXT, .cache = cache};
+    struct head tagged = {.status = 200,
+                          .type = BODY_JSON,
+                          .cache = cache,
+                          .has_etag = true,
+                          .etag = 0x0123456789abcdefU,
+                          .id = slice_str("id-7")};
+
+    (void)state;
+    assert_head(&plain, true,
+                "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain; charset=utf-8\r\n" COMMON
+                "Cache-Control: max-age=60\r\nContent-Length: 3\r\n\r\nabc");
+    assert_head(&tagged, true,
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n" COMMON
+                "Cache-Control: max-age=60\r\nVary: Accept-Encoding\r\n"
+                "ETag: \"0123456789abcdef\"\r\nX-Request-Id: id-7\r\n"
+                "Content-Length: 3\r\n\r\nabc");
+    tagged.is_gzip = true;
+    assert_head(&tagged, true,
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n" COMMON
+                "Cache-Control: max-age=60\r\nVary: Accept-Encoding\r\n"
+                "ETag: \"0123456789abcdef-gzip\"\r\nX-Request-Id: id-7\r\n"
+                "Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc");
+    tagged.status = 304;
+    assert_head(&tagged, false,
+                "HTTP/1.1 304 Not Modified\r\n" COMMON
+                "Cache-Control: max-age=60\r\nVary: Accept-Encoding\r\n"
+                "ETag: \"0123456789abcdef-gzip\"\r\nX-Request-Id: id-7\r\n\r\n");
+}
+
+/* The body makes the head one digit longer; the tag stays where it is. */
+static void a_tag_may_come_with_the_body(void **state)
+{
+    static const struct head head = {
+        .status = 200, .type = BODY_JSON, .has_etag = true, .cache = {"A: b\r\n", 6}};
+    struct head_writer writer;
+    struct buffer out;
+
+    (void)state;
+    head_writer_init(&writer);
+    name_release(&writer, 0);
+    buffer_init(&out, 1 << 20);
+    write_body(&writer, &head, 1, true, &out);
+    head_begin(&writer, &head, &out);
+    for (unsigned i = 0; i < 12345; i++) {
+        buffer_append_byte(&out, 'x');
+    }
+    head_set_etag(&writer, 0xfedcba9876543210U, &out);
+    head_end(&writer, true, &out);
+    assert_non_null(strstr(buffer_str(&out), "ETag: \"0000000000000000\"\r\n"));
+    assert_non_null(strstr(buffer_str(&out), "ETag: \"fedcba9876543210\"\r\n"));
+    assert_non_null(strstr(buffer_str(&out), "Content-Length: 12345\r\n\r\nxxx"));
+    buffer_free(&out);
+    head_writer_free(&writer);
 }
 
 static void an_answer_that_is_taken_back_leaves_no_trace(void **state)
@@ -128,8 +201,8 @@ static void an_answer_that_is_taken_back_leaves_no_trace(void **state)
 
     (void)state;
     head_writer_init(&writer);
-    head_writer_name_release(&writer, "000042", 0);
-    buffer_init(&out, 1024);
+    name_release(&writer, 0);
+    buffer_init(&out, 4096);
     write_body(&writer, &head, 3, true, &out);
     head_begin(&writer, &head, &out);
     while (!out.overflowed) {
@@ -146,8 +219,8 @@ static void an_answer_that_is_taken_back_leaves_no_trace(void **state)
     head_writer_free(&writer);
 }
 
-/* The position of a release is told, unless the answer is not from it. */
-static void answers_from_files_tell_the_position_of_their_release(void **state)
+/* Position and age of a release are told, unless the answer is not from it. */
+static void answers_from_files_tell_position_and_age_of_their_release(void **state)
 {
     static const struct {
         uint64_t position;
@@ -162,13 +235,15 @@ static void answers_from_files_tell_the_position_of_their_release(void **state)
         struct buffer out;
 
         head_writer_init(&writer);
-        head_writer_name_release(&writer, "000042", cases[i].position);
+        name_release(&writer, cases[i].position);
         buffer_init(&out, 4096);
         write_body(&writer, &head, 1, true, &out);
         assert_int_equal(strncmp(buffer_str(&out), "HTTP/1.1 201 Created\r\n", 22), 0);
         assert_int_equal(strstr(buffer_str(&out), "\r\nVitrine-Position: 17\r\n") != NULL,
                          cases[i].is_told);
         assert_int_equal(strstr(buffer_str(&out), "Position") != NULL, cases[i].is_told);
+        assert_int_equal(strstr(buffer_str(&out), "\r\nVitrine-Age: 9") != NULL,
+                         !cases[i].is_from_source);
         assert_non_null(strstr(buffer_str(&out), "\r\nVitrine-Release: 000042\r\nDate: "));
         buffer_free(&out);
         head_writer_free(&writer);
@@ -180,8 +255,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bodies_of_any_length_follow_each_other),
         cmocka_unit_test(heads_have_these_lines_and_no_others),
+        cmocka_unit_test(answers_that_can_be_kept_say_so),
+        cmocka_unit_test(a_tag_may_come_with_the_body),
         cmocka_unit_test(an_answer_that_is_taken_back_leaves_no_trace),
-        cmocka_unit_test(answers_from_files_tell_the_position_of_their_release),
+        cmocka_unit_test(answers_from_files_tell_position_and_age_of_their_release),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

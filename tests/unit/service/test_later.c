@@ -92,9 +92,10 @@ static struct later *on_request(void *context, const struct request *request, st
     return &work->later;
 }
 
-static void on_refusal(void *context, unsigned status, struct buffer *out)
+static void on_refusal(void *context, unsigned status, struct slice id, struct buffer *out)
 {
     (void)context;
+    assert_int_equal(id.len, HEX_TEXT_LEN);
     buffer_printf(out, "refused %u\n", status);
 }
 

@@ -80,8 +80,8 @@ static void a_request_has_the_headers_that_matter_and_no_others(void **state)
         {{.method = METHOD_HEAD, .target = {.ptr = "/cart", .len = 5}},
          "GET /cart HTTP/1.1\r\nHost: [::1]:8080\r\nVitrine-Forwarded: 1\r\n"
          "X-Forwarded-For: 192.0.2.1\r\n\r\n"},
-        {{.method = METHOD_DELETE, .target = {.ptr = "/a", .len = 2}},
-         "DELETE /a HTTP/1.1\r\nHost: [::1]:8080\r\nVitrine-Forwarded: 1\r\n"
+        {{.method = METHOD_DELETE, .target = {.ptr = "/a", .len = 2}, .id = {.ptr = "i", .len = 1}},
+         "DELETE /a HTTP/1.1\r\nHost: [::1]:8080\r\nVitrine-Forwarded: 1\r\nX-Request-Id: i\r\n"
          "X-Forwarded-For: 192.0.2.1\r\nContent-Length: 0\r\n\r\n"},
     };
     struct primary primary;

@@ -1,0 +1,260 @@
+"""HTTP as clients, proxies and caches expect it: conditional requests, what may be kept, names of
+requests, and a table of requests on raw sockets."""
+
+import json
+import re
+import socket
+import sqlite3
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+import shelf
+import support
+from shelf import Client, get
+from test_serve import ServedCase
+
+NO_CACHE = "no-cache"
+KEPT = "max-age=60, stale-while-revalidate=3600, stale-if-error=3600"
+NO_STORE = "no-store"
+
+
+def let_branches_be_kept(served):
+    """Has the route of one branch say how long it may be kept."""
+    path = Path(served.definition)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("    answer: $row\n", "    answer: $row\n"
+                                 "    cache: {age: 60s, stale: 1h}\n"), encoding="utf-8")
+
+
+class CachedShelf(shelf.Shelf):
+    """A shelf whose branches may be kept."""
+
+    def __init__(self, folder):
+        super().__init__(folder, large_loans=300)
+        let_branches_be_kept(self)
+
+
+class TestConditional(ServedCase):
+    """ETag and If-None-Match."""
+
+    shelf_class = CachedShelf
+
+    def tag(self, target):
+        """The ETag of TARGET, which has one."""
+        answer = self.ask(get(target))
+        self.assertEqual(answer.status, 200)
+        self.assertRegex(answer.headers["etag"], r'^"[0-9a-f]{16}"$')
+        return answer.headers["etag"]
+
+    def test_an_answer_that_the_client_has_is_304(self):
+        for target in ("/branches/1", "/loans?branch=8", "/loans?branch=8&sort=newest&page=2",
+                       "/loans?branch=7&count=300", "/loans?branch=0", "/branches",
+                       "/branches?page=2&count=70"):
+            tag = self.tag(target)
+            for value in (tag, "W/" + tag, f'"a", W/"b" , {tag}', "*", tag[:-1] + '-gzip"'):
+                with self.subTest(target=target, value=value), Client(self.port) as client:
+                    client.send(get(target, "If-None-Match: " + value) + get("/branches/2"))
+                    answer = client.answer(has_body=False)
+                    self.assertEqual(answer.head.split("\r\n")[0], "HTTP/1.1 304 Not Modified")
+                    self.assertEqual(answer.headers["etag"],
+                                     value if value.endswith('-gzip"') else tag)
+                    self.assertEqual(set(answer.headers),
+                                     {"access-control-allow-origin", "vitrine-release", "date",
+                                      "access-control-expose-headers", "vitrine-age",
+                                      "x-request-id", "cache-control", "etag", "vary"})
+                    self.assertEqual(json.loads(client.answer().body)["id"], 2)
+
+    def test_another_answer_is_sent_whole(self):
+        for target in ("/branches/1", "/branches", "/loans?branch=8"):
+            whole = self.ask(get(target))
+            for value in ('"0123456789abcdef"', "", whole.headers["etag"].strip('"'),
+                          self.tag("/branches/3")):
+                answer = self.ask(get(target, "If-None-Match: " + value))
+                self.assertEqual((answer.status, answer.body), (200, whole.body))
+                self.assertEqual(answer.headers["etag"], whole.headers["etag"])
+
+    def test_several_lines_are_one_list(self):
+        tag = self.tag("/branches/1")
+        answer = self.ask(get("/branches/1", 'If-None-Match: "a"', "If-None-Match: " + tag), False)
+        self.assertEqual(answer.status, 304)
+
+    def test_head_is_conditional_too(self):
+        for target in ("/branches/1", "/branches"):
+            request = get(target, "If-None-Match: " + self.tag(target)).replace(b"GET", b"HEAD", 1)
+            self.assertEqual(self.ask(request, False).status, 304)
+
+    def test_only_answers_from_files_are_conditional(self):
+        for target, status in (("/branches/0", 404), ("/loans", 422), ("/lions", 404)):
+            answer = self.ask(get(target, "If-None-Match: *"))
+            self.assertEqual(answer.status, status)
+            self.assertNotIn("etag", answer.headers)
+        self.assertEqual(self.ask(get("/branches/1", "If-None-Match: *")
+                                  .replace(b"GET", b"POST", 1)).status, 405)
+
+    def test_what_decides_an_answer_decides_its_tag(self):
+        targets = ["/loans?branch=8&" + rest for rest in
+                   ("", "page=2", "count=4", "sort=newest", "sort=newest&page=2", "page=2&count=4")]
+        targets += ["/loans?branch=08", "/loans?branch=9", "/loans?branch=0", "/branches/8",
+                    "/branches", "/branches?page=2", "/branches?count=6"]
+        tags = [self.tag(target) for target in targets]
+        self.assertEqual(len(set(tags)), len(tags))
+        self.assertEqual(tags[0], self.tag("/loans?page=1&sort=oldest&branch=8&count=5"))
+
+    def test_answers_say_how_long_they_may_be_kept(self):
+        for target, kept in (("/branches/1", KEPT), ("/branches/0", KEPT), ("/branches/x", KEPT),
+                             ("/branches", NO_CACHE), ("/loans?branch=8", NO_CACHE),
+                             ("/loans", NO_CACHE), ("/lions", NO_STORE)):
+            self.assertEqual(self.ask(get(target)).headers["cache-control"], kept)
+        request = get("/branches/1").replace(b"GET", b"PUT", 1)
+        self.assertEqual(self.ask(request).headers["cache-control"], NO_STORE)
+        self.assertEqual(self.ask(b"x\r\n\r\n").headers["cache-control"], NO_STORE)
+
+    def test_a_request_keeps_the_name_that_it_came_with(self):
+        for name in ("a", "7f0c-11:~", "x" * 64):
+            answer = self.ask(get("/branches/1", "X-Request-Id: " + name))
+            self.assertEqual(answer.headers["x-request-id"], name)
+
+    def test_a_request_without_a_good_name_gets_one(self):
+        names = {self.ask(request).headers["x-request-id"] for request in (
+            get("/branches/1"), get("/branches/1"), get("/lions"), b"x\r\n\r\n",
+            get("/branches/1", "X-Request-Id: "), get("/branches/1", "X-Request-Id: a b"),
+            get("/branches/1", 'X-Request-Id: a"b'),
+            get("/branches/1", "X-Request-Id: " + "x" * 65))}
+        self.assertEqual(len(names), 8)
+        for name in names:
+            self.assertRegex(name, "^[0-9a-f]{16}$")
+
+    def test_answers_tell_the_age_of_their_data(self):
+        built_ms = json.loads((Path(self.shelf.root) / "current" / "manifest.json")
+                              .read_text(encoding="utf-8"))["built_ms"]
+        for target in ("/branches/1", "/branches", "/lions"):
+            age = int(self.ask(get(target)).headers["vitrine-age"])
+            self.assertLess(abs(time.time() - built_ms / 1000 - age), 2.1)
+
+
+class TestRebuilds(support.TestCase):
+    """What another release does to tags."""
+
+    targets = ("/branches/1", "/branches/2", "/loans?branch=1", "/loans?branch=2", "/branches",
+               "/branches?page=2")
+
+    def tags(self, port):
+        """The ETags of the targets."""
+        return [support.get(port, target).headers["etag"] for target in self.targets]
+
+    def rebuild(self, built, port, release):
+        """Builds what has changed; returns when it is served."""
+        built.build()
+        support.wait_until(lambda: support.get(port, "/branches/1").headers["vitrine-release"]
+                           == release, what="the next release")
+
+    def test_a_tag_changes_with_its_key_and_with_no_other(self):
+        built = shelf.Shelf(self.folder, large_loans=300)
+        built.build()
+        with support.serving(built.root) as port:
+            before = self.tags(port)
+            with sqlite3.connect(built.source) as db:
+                db.execute("UPDATE branches SET name = 'new' WHERE id = 2")
+                db.execute("UPDATE loans SET title = 'new' WHERE branch_id = 2")
+            db.close()
+            self.rebuild(built, port, "000002")
+            after = self.tags(port)
+            same = [a == b for a, b in zip(before, after)]
+            self.assertEqual(same, [True, False, True, False, False, True])
+            answer = support.get(port, "/loans?branch=1", headers={"If-None-Match": before[2]})
+            self.assertEqual((answer.status, answer.headers["vitrine-release"]), (304, "000002"))
+            answer = support.get(port, "/loans?branch=2", headers={"If-None-Match": before[3]})
+            self.assertEqual(answer.status, 200)
+
+    def test_another_definition_changes_all_tags(self):
+        built = shelf.Shelf(self.folder, large_loans=300)
+        built.build()
+        with support.serving(built.root) as port:
+            before = self.tags(port)
+            let_branches_be_kept(built)
+            self.rebuild(built, port, "000002")
+            self.assertFalse(set(before) & set(self.tags(port)))
+
+
+# What is sent, and the statuses that come back before the connection ends or waits for more.
+RAW = (
+    ("one request", get("/branches/1"), [200], False),
+    ("its name in small letters", b"GET /branches/1 HTTP/1.1\r\nhost: x\r\n\r\n", [200], False),
+    ("an empty line before it", b"\r\n" + get("/branches/1"), [200], False),
+    ("the whole address", get("http://x/branches/1"), [200], False),
+    ("an empty Host", b"GET /branches/1 HTTP/1.1\r\nHost:\r\n\r\n", [200], False),
+    ("1.0", b"GET /branches/1 HTTP/1.0\r\n\r\n" + get("/branches/1"), [200], True),
+    ("1.0 that stays", b"GET /branches/1 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" * 2,
+     [200, 200], False),
+    ("close among others", get("/branches/1", "Connection: foo, Close") + get("/branches/1"),
+     [200], True),
+    ("close in 1.1", get("/lions", "Connection: close"), [404], True),
+    ("a body of no use", get("/branches/1", "Content-Length: 3") + b"abc" + get("/branches/2"),
+     [200, 200], False),
+    ("a body in chunks", get("/branches/1", "Transfer-Encoding: Chunked") +
+     b"2\r\nab\r\n0\r\n\r\n" + get("/branches/2"), [200, 200], False),
+    ("100-continue", get("/branches/1", "Expect: 100-Continue", "Content-Length: 1") + b"a",
+     [100, 200], False),
+    ("another expectation", get("/branches/1", "Expect: tea") + get("/branches/1"), [417], True),
+    ("an expectation in 1.0", b"GET /branches/1 HTTP/1.0\r\nExpect: tea\r\n\r\n", [200], True),
+    ("no Host", b"GET /branches/1 HTTP/1.1\r\n\r\n", [400], True),
+    ("two Hosts", get("/branches/1", "Host: y"), [400], True),
+    ("two lengths", get("/branches/1", "Content-Length: 1", "Content-Length: 2"), [400], True),
+    ("a list of lengths", get("/branches/1", "Content-Length: 1, 1"), [400], True),
+    ("a signed length", get("/branches/1", "Content-Length: +1"), [400], True),
+    ("a length and chunks", get("/branches/1", "Content-Length: 1", "Transfer-Encoding: chunked"),
+     [400], True),
+    ("chunks and a length", get("/branches/1", "Transfer-Encoding: chunked", "Content-Length: 1"),
+     [400], True),
+    ("chunks in 1.0", b"GET /branches/1 HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+     [400], True),
+    ("another coding", get("/branches/1", "Transfer-Encoding: gzip, chunked"), [501], True),
+    ("chunks twice", get("/branches/1", "Transfer-Encoding: chunked, chunked"),
+     [400], True),
+    ("a chunk size that is too large", get("/branches/1", "Transfer-Encoding: chunked") +
+     b"fffffffffffffffff\r\n", [400], True),
+    ("a folded line", get("/branches/1", "A: b\r\n c"), [200], False),
+    ("a folded coding", get("/branches/1", "Transfer-Encoding:\r\n chunked") + b"0\r\n\r\n" +
+     get("/branches/1"), [200, 200], False),
+    ("a folded length", get("/branches/1", "Content-Length:\r\n 5") + b"hello" +
+     get("/branches/1"), [200, 200], False),
+    ("a blank before the colon", get("/branches/1", "Content-Length : 1"), [400], True),
+    ("a bare line feed", b"GET /branches/1 HTTP/1.1\nHost: x\n\n", [400], True),
+    ("a zero byte", get("/branches/1", "A: \0"), [400], True),
+    ("another version", b"GET /branches/1 HTTP/2.0\r\nHost: x\r\n\r\n", [400], True),
+    ("TLS", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", [400], True),
+    ("a bad one behind a good one", get("/branches/1") + b"x\r\n\r\n", [200, 400], True),
+)
+
+
+class TestRaw(ServedCase):
+    """The table of raw requests."""
+
+    @staticmethod
+    def statuses(client):
+        """(the statuses that came, whether the connection ended): until nothing comes."""
+        received = b""
+        ended = False
+        client.socket.settimeout(0.3)
+        try:
+            while not ended:
+                more = client.socket.recv(1 << 16)
+                received += more
+                ended = not more
+        except socket.timeout:
+            pass
+        return [int(found) for found in re.findall(rb"HTTP/1\.1 (\d{3}) ", received)], ended
+
+    def test_requests_are_answered_as_the_table_says(self):
+        for name, data, statuses, ends in RAW:
+            for size in (len(data), 1):
+                with self.subTest(name, size=size), Client(self.port) as client:
+                    client.send(data, size)
+                    found, ended = self.statuses(client)
+                    self.assertEqual((found, ended), (statuses, ends))
+
+
+if __name__ == "__main__":
+    support.main()

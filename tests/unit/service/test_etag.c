@@ -1,0 +1,98 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "service/etag.h"
+
+static const uint64_t tag = 0x0123456789abcdefU;
+
+static void a_list_has_a_tag_by_the_weak_comparison(void **state)
+{
+    static const struct {
+        const char *list;
+        enum etag_match match;
+    } cases[] = {
+        {"\"0123456789abcdef\"", ETAG_IS},
+        {"W/\"0123456789abcdef\"", ETAG_IS},
+        {"\"0123456789abcdef-gzip\"", ETAG_IS_GZIP},
+        {"W/\"0123456789abcdef-gzip\"", ETAG_IS_GZIP},
+        {"\"a\", W/\"b,c\" ,\t,\"0123456789abcdef\"", ETAG_IS},
+        {"\"\",\"0123456789abcdef-gzip\",\"0123456789abcdef\"", ETAG_IS_GZIP},
+        {"*", ETAG_IS},
+        {"", ETAG_DIFFERS},
+        {",", ETAG_DIFFERS},
+        {"\"*\"", ETAG_DIFFERS},
+        {"0123456789abcdef", ETAG_DIFFERS},
+        {"\"0123456789abcdef", ETAG_DIFFERS},
+        {"w/\"0123456789abcdef\"", ETAG_DIFFERS},
+        {"W/", ETAG_DIFFERS},
+        {"\"0123456789ABCDEF\"", ETAG_DIFFERS},
+        {"\"0123456789abcdee\"", ETAG_DIFFERS},
+        {"\"0123456789abcdef-br\"", ETAG_DIFFERS},
+        {"\"0123456789abcdef-gzip2\"", ETAG_DIFFERS},
+        {"\"x0123456789abcdef\"", ETAG_DIFFERS},
+        {"a, \"0123456789abcdef\"", ETAG_DIFFERS},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (etag_find(slice_str(cases[i].list), tag) != cases[i].match) {
+            fail_msg("%s", cases[i].list);
+        }
+    }
+}
+
+static void whatever_decides_an_answer_decides_its_tag(void **state)
+{
+    const struct ask ask = {.key_text = slice_str("7"), .order = 1, .page = 2, .count = 3};
+    struct ask asks[] = {ask, ask, ask, ask, ask, ask, ask};
+    uint64_t seen[16];
+    size_t count = 0;
+
+    (void)state;
+    asks[1].key_text = slice_str("07");
+    asks[2].key_text = slice_str("8");
+    asks[3].order = 0;
+    asks[4].page = 3;
+    asks[5].count = 2;
+    asks[6].page = 3;
+    asks[6].count = 2;
+    for (size_t i = 0; i < sizeof asks / sizeof asks[0]; i++) {
+        seen[count++] = etag_of_key(5, &asks[i], true, 100);
+    }
+    seen[count++] = etag_of_key(6, &ask, true, 100);
+    seen[count++] = etag_of_key(5, &ask, true, 101);
+    seen[count++] = etag_of_key(5, &ask, true, 0);
+    seen[count++] = etag_of_key(5, &ask, false, 0);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < i; k++) {
+            assert_true(seen[i] != seen[k]);
+        }
+    }
+    assert_true(etag_of_key(5, &ask, true, 100) == seen[0]);
+}
+
+static void routes_and_definitions_have_tags_of_their_own(void **state)
+{
+    uint64_t seed = etag_seed(slice_str("name: a"), 0);
+
+    (void)state;
+    assert_true(seed == etag_seed(slice_str("name: a"), 0));
+    assert_true(seed != etag_seed(slice_str("name: a"), 1));
+    assert_true(seed != etag_seed(slice_str("name: b"), 0));
+    assert_true(etag_of_body(seed, slice_str("[]")) != etag_of_body(seed, slice_str("[1]")));
+    assert_true(etag_of_body(seed, slice_str("[]")) != etag_of_body(seed + 1, slice_str("[]")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_list_has_a_tag_by_the_weak_comparison),
+        cmocka_unit_test(whatever_decides_an_answer_decides_its_tag),
+        cmocka_unit_test(routes_and_definitions_have_tags_of_their_own),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
