@@ -16,6 +16,7 @@ struct serve_options {
     int64_t body_size;
     struct option_texts trust;
     bool no_verify;
+    bool no_gzip;
     const char *admin;
     int64_t scrub;
     int64_t scrub_every_ms;
@@ -45,6 +46,8 @@ static const struct option options[] = {
                  "serve only releases signed by a key in this file; see also DIR/trusted.pub"),
     OPTION_FLAG("no-verify", struct serve_options, no_verify,
                 "serve a release without reading all of it first"),
+    OPTION_FLAG("no-gzip", struct serve_options, no_gzip,
+                "send answers as they are, also to clients that take gzip"),
     OPTION_TEXT("admin", "HOST:PORT", NULL, struct serve_options, admin,
                 "where /healthz, /readyz and /metrics are answered; by default nowhere"),
     OPTION_SIZE("scrub", "RATE", "10M", struct serve_options, scrub,
@@ -134,6 +137,7 @@ static enum err serve(const struct serve_options *o, struct errmsg *msg)
                 .connections = (unsigned)o->connections,
                 .body_max = (uint32_t)o->body_size,
                 .check = {.verify = !o->no_verify, .trust = &trust, .root = o->root},
+                .no_gzip = o->no_gzip,
                 .admin = o->admin,
                 .scrub_bytes_per_second = (uint64_t)o->scrub,
                 .scrub_every_ms = o->scrub_every_ms,

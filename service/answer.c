@@ -17,6 +17,7 @@ void answerer_init(struct answerer *answerer)
 {
     *answerer = (struct answerer){.plan = NULL};
     head_writer_init(&answerer->heads);
+    gzip_init(&answerer->gzip);
     arena_init(&answerer->arena, ARENA_BLOCK_SIZE);
     arena_init(&answerer->row_arena, ARENA_BLOCK_SIZE);
 }
@@ -26,6 +27,7 @@ void answerer_free(struct answerer *answerer)
     reader_close(answerer->reader);
     plan_drop(answerer->plan);
     head_writer_free(&answerer->heads);
+    gzip_free(&answerer->gzip);
     arena_free(&answerer->arena);
     arena_free(&answerer->row_arena);
 }
@@ -121,12 +123,28 @@ static struct slice written_body(const struct head_writer *heads, const struct b
     return slice_of(out->ptr + heads->body, out->len - heads->body);
 }
 
+/* Has the answer with HEAD, which ends OUT, begin again in gzip, if the client takes that and it pays. */
+static void pack(struct answerer *answerer, const struct request *request, struct head *head,
+                 struct buffer *out)
+{
+    struct slice list = request->headers[HEADER_ACCEPT_ENCODING];
+    struct slice packed;
+
+    if (list.len > 0 && gzip_is_accepted(list) &&
+        gzip_pack(&answerer->gzip, written_body(&answerer->heads, out), &packed)) {
+        head_undo(&answerer->heads, out);
+        head->is_gzip = true;
+        head_begin(&answerer->heads, head, out);
+        buffer_append_slice(out, packed);
+    }
+}
+
 /*
- * Ends the body that was begun. RC says how it went; what it cannot become, and what is too large, is
- * taken back, and an error.
+ * Ends the body that was begun with HEAD. RC says how it went; what it cannot become, and what is too
+ * large, is taken back, and an error.
  */
-static enum err end_body(struct answerer *answerer, const struct request *request, enum err rc,
-                         struct buffer *out, struct errmsg *msg)
+static enum err end_body(struct answerer *answerer, const struct request *request,
+                         struct head *head, enum err rc, struct buffer *out, struct errmsg *msg)
 {
     size_t size = out->len - answerer->heads.body;
 
@@ -138,11 +156,12 @@ static enum err end_body(struct answerer *answerer, const struct request *reques
         head_undo(&answerer->heads, out);
         return rc;
     }
+    pack(answerer, request, head, out);
     head_end(&answerer->heads, request->method != METHOD_HEAD, out);
     return ERR_NONE;
 }
 
-/* The same, when the ETag of HEAD, with which the body was begun, comes from the body. */
+/* The same, when the ETag of HEAD comes from the body. */
 static enum err end_tagged_body(struct answerer *answerer, const struct request *request,
                                 unsigned route_index, struct head *head, enum err rc,
                                 struct buffer *out, struct errmsg *msg)
@@ -159,7 +178,7 @@ static enum err end_tagged_body(struct answerer *answerer, const struct request 
             return ERR_NONE;
         }
     }
-    return end_body(answerer, request, rc, out, msg);
+    return end_body(answerer, request, head, rc, out, msg);
 }
 
 static struct page page_of(struct answerer *answerer, unsigned route_index, const struct ask *ask)
@@ -217,7 +236,7 @@ static enum err answer_page(struct answerer *answerer, const struct request *req
     if (rc == ERR_NONE) {
         rc = program_run(program, &page.view, out, msg);
     }
-    return end_body(answerer, request, rc, out, msg);
+    return end_body(answerer, request, &head, rc, out, msg);
 }
 
 /* A route with parts. */
@@ -246,7 +265,7 @@ static enum err answer_parts(struct answerer *answerer, const struct request *re
         return ERR_NONE;
     }
     rc = parts_append(&parts, out, msg);
-    return end_body(answerer, request, rc, out, msg);
+    return end_body(answerer, request, &head, rc, out, msg);
 }
 
 /* A route by many keys. */

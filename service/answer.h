@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "replica/reader.h"
+#include "service/gzip.h"
 #include "service/head.h"
 #include "service/http.h"
 #include "service/later.h"
@@ -34,6 +35,7 @@ struct answerer {
     struct relay relay;        /* set by the owner, when they are forwarded */
     struct later_queue *ready; /* set by the owner: where answers of WRITES go */
     struct head_writer heads;
+    struct gzip gzip;
     struct arena arena;
     struct arena row_arena;
     time_t logged_time; /* the second of the last error that was logged */

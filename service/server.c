@@ -230,6 +230,7 @@ static enum err start_loops(struct server *server, struct plan *plan, struct err
         server->loop_count += rc == ERR_NONE;
         if (rc == ERR_NONE) {
             server->loops[i]->body_max = server->options->body_max;
+            server->loops[i]->answerer.gzip.is_off = server->options->no_gzip;
         }
     }
     for (unsigned i = 0; i < server->loop_count && rc == ERR_NONE; i++) {

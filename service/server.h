@@ -29,6 +29,7 @@ struct server_options {
     unsigned threads;                   /* 0: one a core */
     unsigned connections;               /* open at a time; 0: SERVER_CONNECTIONS_MAX */
     uint32_t body_max;                  /* bytes of a request's body, at most HTTP_BODY_MAX */
+    bool no_gzip;                       /* answers are sent as they are */
     const char *admin;                  /* "HOST:PORT" of /healthz, /readyz and /metrics, or NULL */
     uint64_t scrub_bytes_per_second;    /* read again in the background; 0: nothing */
     int64_t scrub_every_ms;             /* from one pass to the next */

@@ -8,8 +8,11 @@
 #include "base/arena.h"
 #include "definition/definition.h"
 #include "service/ask.h"
+#include "service/etag.h"
+#include "service/gzip.h"
 #include "service/http.h"
 #include "service/many.h"
+#include "service/request_id.h"
 #include "service/route.h"
 #include "service/url.h"
 
@@ -93,6 +96,22 @@ static void check_many(struct target *target, const struct route *route, struct 
     }
 }
 
+/* What is read of a request that a cache or a browser makes. */
+static void look_at_headers(const struct request *request)
+{
+    static struct request_ids ids;
+    struct slice list = request->headers[HEADER_IF_NONE_MATCH];
+    struct slice id = request_id(&ids, request->headers[HEADER_X_REQUEST_ID]);
+
+    if (id.len == 0 || id.len > REQUEST_ID_MAX || memchr(id.ptr, '"', id.len) != NULL) {
+        abort();
+    }
+    if (list.ptr != NULL) {
+        etag_find(list, 0x0123456789abcdefU);
+    }
+    gzip_is_accepted(request->headers[HEADER_ACCEPT_ENCODING]);
+}
+
 static bool on_request(void *context, struct request *request)
 {
     struct target *target = context;
@@ -114,6 +133,7 @@ static bool on_request(void *context, struct request *request)
     arena_reset(&target->scratch);
     see(target, request->target);
     see(target, request->body);
+    look_at_headers(request);
     for (unsigned i = 0; i < REQUEST_HEADERS; i++) {
         see(target, request->headers[i]);
     }

@@ -1,6 +1,7 @@
 """HTTP as clients, proxies and caches expect it: conditional requests, what may be kept, names of
 requests, and a table of requests on raw sockets."""
 
+import gzip
 import json
 import re
 import socket
@@ -126,12 +127,50 @@ class TestConditional(ServedCase):
         for name in names:
             self.assertRegex(name, "^[0-9a-f]{16}$")
 
+    def test_clients_that_take_gzip_get_it_where_it_pays(self):
+        for target, packed in (("/loans?branch=7&count=300", True), ("/branches?count=300", True),
+                               ("/branches/1", False), ("/branches", False), ("/lions", False)):
+            plain = self.ask(get(target))
+            answer = self.ask(get(target, "Accept-Encoding: br, gzip"))
+            head = self.ask(get(target, "Accept-Encoding: gzip").replace(b"GET", b"HEAD", 1), False)
+            with self.subTest(target):
+                self.assertEqual(answer.headers.get("content-encoding"), "gzip" if packed else None)
+                self.assertEqual(head.headers["content-length"], answer.headers["content-length"])
+                self.assertEqual(gzip.decompress(answer.body) if packed else answer.body,
+                                 plain.body)
+                if packed:
+                    self.assertEqual(answer.headers["etag"], plain.headers["etag"][:-1] + '-gzip"')
+                    self.assertEqual(answer.headers["vary"], "Accept-Encoding")
+                self.assertNotIn("content-encoding", plain.headers)
+                refusing = self.ask(get(target, "Accept-Encoding: gzip;q=0"))
+                self.assertEqual(refusing.body, plain.body)
+
+    def test_packed_and_plain_answers_follow_each_other(self):
+        target = "/loans?branch=7&count=200"
+        plain = self.ask(get(target)).body
+        with Client(self.port) as client:
+            client.send((get(target, "Accept-Encoding: gzip") + get(target)) * 5)
+            for _ in range(5):
+                self.assertEqual(gzip.decompress(client.answer().body), plain)
+                self.assertEqual(client.answer().body, plain)
+
     def test_answers_tell_the_age_of_their_data(self):
         built_ms = json.loads((Path(self.shelf.root) / "current" / "manifest.json")
                               .read_text(encoding="utf-8"))["built_ms"]
         for target in ("/branches/1", "/branches", "/lions"):
             age = int(self.ask(get(target)).headers["vitrine-age"])
             self.assertLess(abs(time.time() - built_ms / 1000 - age), 2.1)
+
+
+class TestWithoutGzip(ServedCase):
+    """--no-gzip"""
+
+    arguments = ("--threads", 1, "--no-gzip")
+
+    def test_nothing_is_packed(self):
+        answer = self.ask(get("/branches?count=300", "Accept-Encoding: gzip"))
+        self.assertNotIn("content-encoding", answer.headers)
+        self.assertEqual(len(json.loads(answer.body)["results"]), shelf.BRANCHES)
 
 
 class TestRebuilds(support.TestCase):

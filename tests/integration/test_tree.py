@@ -29,6 +29,7 @@ LIBRARIES = {
     "yaml.h": {"definition"},
     "jansson.h": {"replica", "service"},
     "sodium.h": {"replica"},
+    "libdeflate.h": {"service"},
     "xxhash.h": {"source", "replica", "builder", "service"},
 }
 
