@@ -17,6 +17,7 @@ struct serve_options {
     struct option_texts trust;
     bool no_verify;
     bool no_gzip;
+    int64_t drain_ms;
     const char *admin;
     int64_t scrub;
     int64_t scrub_every_ms;
@@ -35,7 +36,8 @@ static const struct option options[] = {
     OPTION_REQUIRED("root", "DIR", struct serve_options, root,
                     "the folder with releases/ and current"),
     OPTION_TEXT("listen", "HOST:PORT", "127.0.0.1:8080", struct serve_options, listen,
-                "where requests are answered; port 0 takes a free one"),
+                "where requests are answered; port 0 takes a free one, systemd the socket that "
+                "systemd passes"),
     OPTION_INTEGER("threads", "N", NULL, 1, SERVER_THREADS_MAX, struct serve_options, threads,
                    "event loops; by default one a core"),
     OPTION_INTEGER("connections", "N", "10000", 1, 1000000, struct serve_options, connections,
@@ -48,6 +50,9 @@ static const struct option options[] = {
                 "serve a release without reading all of it first"),
     OPTION_FLAG("no-gzip", struct serve_options, no_gzip,
                 "send answers as they are, also to clients that take gzip"),
+    OPTION_DURATION(
+        "drain", "TIME", "0s", struct serve_options, drain_ms,
+        "from SIGTERM to the stop: /readyz fails, connections end with their next answer"),
     OPTION_TEXT("admin", "HOST:PORT", NULL, struct serve_options, admin,
                 "where /healthz, /readyz and /metrics are answered; by default nowhere"),
     OPTION_SIZE("scrub", "RATE", "10M", struct serve_options, scrub,
@@ -138,6 +143,7 @@ static enum err serve(const struct serve_options *o, struct errmsg *msg)
                 .body_max = (uint32_t)o->body_size,
                 .check = {.verify = !o->no_verify, .trust = &trust, .root = o->root},
                 .no_gzip = o->no_gzip,
+                .drain_ms = o->drain_ms,
                 .admin = o->admin,
                 .scrub_bytes_per_second = (uint64_t)o->scrub,
                 .scrub_every_ms = o->scrub_every_ms,
@@ -170,7 +176,7 @@ const struct command command_serve = {
         "Serves DIR/current, and changes to another release between two requests when "
         "that link leads to one; SIGHUP has it look at once. With --source the routes that "
         "write run on the source, each in a transaction. SIGTERM and SIGINT end it after "
-        "the requests that were read.",
+        "the requests that were read, with --drain that much later.",
     .options = options,
     .given_size = sizeof(struct serve_options),
     .work = work,

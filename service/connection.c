@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "service/later.h"
@@ -192,13 +193,19 @@ static void send_output(struct connection *connection, bool is_deferred)
 
 /* ---- requests ---- */
 
+/* Each answer is the last of its connection. */
+static bool is_ending(const struct loop *loop)
+{
+    return loop->is_draining || loop->is_stopping;
+}
+
 static bool on_request(void *context, struct request *request)
 {
     struct connection *connection = context;
     struct loop *loop = connection->loop;
     struct later *later;
 
-    if (loop->is_stopping) {
+    if (is_ending(loop)) {
         request->keep_alive = false;
     }
     connection->has_answered = true;
@@ -282,9 +289,12 @@ static void feed(struct connection *connection, struct slice bytes)
 {
     struct loop *loop = connection->loop;
     size_t taken;
-    enum feed_result result = http_feed(&connection->http, bytes, &taken);
-    struct slice rest = slice_of(bytes.ptr + taken, bytes.len - taken);
+    enum feed_result result;
+    struct slice rest;
 
+    connection->is_fresh = false;
+    result = http_feed(&connection->http, bytes, &taken);
+    rest = slice_of(bytes.ptr + taken, bytes.len - taken);
     if (result == FEED_REFUSED) {
         refuse(loop, connection->http.status);
     }
@@ -335,7 +345,7 @@ void connection_answer_later(struct connection *connection)
 {
     struct loop *loop = connection->loop;
     struct later *later = connection->later;
-    bool keep_alive = !connection->http.is_last && !loop->is_stopping;
+    bool keep_alive = !connection->http.is_last && !is_ending(loop);
 
     assert(connection->state == CONNECTION_WAITING);
     connection->later = NULL;
@@ -389,24 +399,31 @@ static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf)
     }
 }
 
-bool connection_accept(struct loop *loop)
+bool connection_accept(struct loop *loop, int fd)
 {
-    struct connection *connection = memory_calloc(1, sizeof *connection);
+    struct connection *connection;
 
+    if (loop->connection_count >= loop->connection_max) {
+        close(fd);
+        return false;
+    }
+    connection = memory_calloc(1, sizeof *connection);
     connection->loop = loop;
     connection->tcp.data = connection;
     connection->state = CONNECTION_READING;
+    connection->is_fresh = true;
     http_init(&connection->http, &handler, connection);
     connection->http.body_max = loop->body_max;
     if (uv_tcp_init(&loop->uv, &connection->tcp) != 0) {
         http_free(&connection->http);
         free(connection);
+        close(fd);
         return false;
     }
     loop_add(loop, connection);
     set_deadline(connection, CONNECTION_IDLE_MS);
-    if (uv_accept((uv_stream_t *)&loop->listener, stream(connection)) != 0 ||
-        loop->connection_count > loop->connection_max) {
+    if (uv_tcp_open(&connection->tcp, fd) != 0) {
+        close(fd);
         connection_close(connection);
         return false;
     }
@@ -427,7 +444,9 @@ bool connection_peer(const struct connection *connection, struct address *out)
 
 void connection_stop(struct connection *connection)
 {
-    if (connection->state == CONNECTION_READING && connection->http.stage == STAGE_IDLE) {
+    if (connection->is_fresh) {
+        set_deadline(connection, CONNECTION_FRESH_MS);
+    } else if (connection->state == CONNECTION_READING && connection->http.stage == STAGE_IDLE) {
         finish(connection);
     } else if (connection->state == CONNECTION_WAITING ||
                connection->deadline_ms > connection->loop->stop_deadline_ms) {

@@ -50,6 +50,7 @@ enum {
     CONNECTION_HEAD_MS = 10000,      /* for a request's target and headers */
     CONNECTION_BODY_MS = 60000,      /* for its body */
     CONNECTION_IDLE_MS = 60000,      /* between requests, and without a byte written */
+    CONNECTION_FRESH_MS = 500,       /* for the first byte, once the loop stops */
     CONNECTION_LINGER_MS = 2000,     /* for the client to end its side, after the last answer */
 };
 
@@ -77,16 +78,17 @@ struct connection {
     struct later *later;         /* WAITING: what the answer comes from */
     char *input;                 /* bytes that were read but not parsed yet, or NULL */
     size_t input_len;
+    bool is_fresh;     /* nothing has come yet */
     bool has_answered; /* since the deadline was set */
     bool peer_ended;   /* the client sends no more */
     bool has_ended;    /* FINISHING: everything is written, and our side is ended */
 };
 
 /*
- * Takes the connection that waits at the loop's listener into the loop's list. False when it was
- * closed at once, because the loop has its fill of them.
+ * Takes the connection FD into the loop's list; FD is its own from now on. False when it was closed at
+ * once, because the loop has its fill of them.
  */
-bool connection_accept(struct loop *loop);
+bool connection_accept(struct loop *loop, int fd);
 
 /* WAITING: what it waits for is ready; has it answer, and goes on. */
 void connection_answer_later(struct connection *connection);

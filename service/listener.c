@@ -3,17 +3,20 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/number.h"
 
-enum { PORT_MAX = 65535 };
+enum { PORT_MAX = 65535, PASSED_FD = 3 };
 
 struct endpoint {
     union {
@@ -30,6 +33,11 @@ static enum err bad_address(const char *address, struct errmsg *msg)
                    "\"%s\" is no address to listen on; write HOST:PORT as in 127.0.0.1:8080 or "
                    "[::1]:8080",
                    address);
+}
+
+bool listeners_are_passed(const char *address)
+{
+    return strcmp(address, "systemd") == 0;
 }
 
 bool host_port_split(const char *address, char *host, const char **port)
@@ -125,14 +133,94 @@ static void describe(const struct endpoint *endpoint, char *bound)
     }
 }
 
+/* ---- the socket that systemd passes ---- */
+
+static bool is_number_of(const char *name, int64_t least, int64_t most)
+{
+    const char *text = getenv(name);
+    int64_t value;
+
+    return text != NULL && parse_integer(slice_str(text), &value) && value >= least &&
+           value <= most;
+}
+
+/* The environment names the process that sockets are for: a child of it would inherit the names. */
+static bool is_passed(void)
+{
+    int listens = 0;
+    socklen_t size = sizeof listens;
+
+    return is_number_of("LISTEN_PID", getpid(), getpid()) &&
+           is_number_of("LISTEN_FDS", 1, INT64_MAX) &&
+           getsockopt(PASSED_FD, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0;
+}
+
+static enum err take_passed(unsigned count, int *fds, struct endpoint *endpoint, struct errmsg *msg)
+{
+    int on = 1;
+
+    endpoint->size = sizeof endpoint->address;
+    if (!is_passed()) {
+        return err_set(msg, ERR_USAGE,
+                       "no socket was passed that listens; start it by a systemd socket unit, or "
+                       "write --listen HOST:PORT");
+    }
+    if (getsockname(PASSED_FD, &endpoint->address.any, &endpoint->size) != 0 ||
+        fcntl(PASSED_FD, F_SETFL, O_NONBLOCK) != 0) {
+        return err_sys(msg, errno, "take the socket of systemd");
+    }
+    setsockopt(PASSED_FD, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    for (unsigned i = 0; i < count; i++) {
+        fds[i] = fcntl(PASSED_FD, F_DUPFD_CLOEXEC, 0);
+        if (fds[i] < 0) {
+            enum err rc = err_sys(msg, errno, "take the socket of systemd");
+
+            while (i > 0) {
+                close(fds[--i]);
+            }
+            return rc;
+        }
+    }
+    close(PASSED_FD);
+    return ERR_NONE;
+}
+
+/* ---- handing over ---- */
+
+/* A number beyond those that there are leaves the choice to the kernel, as without a program. */
+void listeners_yield(int fd, unsigned count)
+{
+    struct sock_filter code[] = {{.code = BPF_RET | BPF_K, .k = count}};
+    struct sock_fprog program = {.len = 1, .filter = code};
+
+    setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program);
+}
+
+void listeners_spread(int fd)
+{
+    int unused = 0;
+
+    setsockopt(fd, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, &unused, sizeof unused);
+}
+
+/* ---- opening ---- */
+
 enum err listeners_open(const char *address, unsigned count, int *fds, char *bound,
                         struct errmsg *msg)
 {
     struct endpoint endpoint;
-    enum err rc = resolve(address, &endpoint, msg);
     unsigned opened = 0;
+    enum err rc;
 
     assert(count > 0 && count <= LISTENERS_MAX);
+    if (listeners_are_passed(address)) {
+        rc = take_passed(count, fds, &endpoint, msg);
+        if (rc == ERR_NONE) {
+            describe(&endpoint, bound);
+        }
+        return rc;
+    }
+    rc = resolve(address, &endpoint, msg);
     while (rc == ERR_NONE && opened < count) {
         rc = open_one(&endpoint, &fds[opened], msg);
         if (rc == ERR_NONE) {

@@ -19,12 +19,29 @@ enum {
 
 /*
  * Binds COUNT sockets (at most LISTENERS_MAX) to ADDRESS: "127.0.0.1:8080", "[::1]:8080" or
- * "localhost:8080"; port 0 stands for a free one, the same for all. FDS are the caller's; BOUND
- * (ADDRESS_TEXT_MAX bytes) is the address in numbers. They do not listen yet.
+ * "localhost:8080"; port 0 stands for a free one, the same for all. "systemd" is the socket that systemd
+ * passes (sd_listen_fds), under COUNT descriptors. FDS are the caller's; BOUND (ADDRESS_TEXT_MAX bytes) is
+ * the address in numbers. Ours do not listen yet.
  * ERR_USAGE when ADDRESS cannot be read, ERR_SYSTEM when it cannot be had; no socket is left open.
  */
 MUST_CHECK enum err listeners_open(const char *address, unsigned count, int *fds, char *bound,
                                    struct errmsg *msg);
+
+/* Whether ADDRESS is "systemd". */
+bool listeners_are_passed(const char *address);
+
+/*
+ * Has the connections that come from now on go to another process that listens on the same port: to the
+ * sockets that began to listen after the first COUNT, which are this process's; FD is one of them. When
+ * there are no others, nothing changes.
+ *
+ * Without this the kernel spreads new connections over all, also over those that are about to be closed,
+ * and the handshakes that are under way there would be reset. Those that began before go on as they were.
+ */
+void listeners_yield(int fd, unsigned count);
+
+/* Ends what a process that is gone by now has asked for so. */
+void listeners_spread(int fd);
 
 /*
  * "HOST:PORT" or "[HOST]:PORT" into its parts: HOST has HOST_TEXT_MAX bytes, *PORT points into

@@ -10,7 +10,6 @@
 #include "service/metrics.h"
 
 enum {
-    LISTEN_BACKLOG = 4096,
     OUTPUT_SLACK = 64 << 10, /* heads */
     OUTPUT_MAX = CONNECTION_QUEUED_MAX + ANSWER_SIZE_MAX + OUTPUT_SLACK,
 };
@@ -47,6 +46,7 @@ void loop_remove(struct loop *loop, struct connection *connection)
         connection->next->previous = connection->previous;
     }
     loop->connection_count--;
+    acceptor_resume(&loop->acceptor);
     if (loop->is_stopping && loop->connection_count == 0) {
         close_handles(loop);
     }
@@ -60,15 +60,11 @@ void loop_reset_output(struct loop *loop)
     buffer_clear(&loop->out);
 }
 
-static void on_connection(uv_stream_t *listener, int status)
+static void on_connection(void *context, int fd)
 {
-    struct loop *loop = listener->data;
+    struct loop *loop = context;
 
-    if (status < 0) {
-        loop->refused_count++; /* no file descriptor is left, most likely */
-        return;
-    }
-    if (!connection_accept(loop)) {
+    if (!connection_accept(loop, fd)) {
         loop->refused_count++;
     }
 }
@@ -81,6 +77,11 @@ static void on_tick(uv_timer_t *timer)
     for (struct connection *at = loop->connections; at != NULL; at = next) {
         next = at->next;
         connection_check_time(at);
+    }
+    if (loop->acceptor.is_paused) {
+        log_warn("accepting_paused", "open=%u reason=\"no file descriptor is left\"",
+                 loop->connection_count);
+        acceptor_resume(&loop->acceptor);
     }
     if (loop->refused_count > 0) {
         log_warn("connections_refused", "count=%u open=%u most=%u", loop->refused_count,
@@ -120,7 +121,7 @@ static void begin_stop(struct loop *loop)
 
     loop->is_stopping = true;
     loop->stop_deadline_ms = uv_now(&loop->uv) + LOOP_STOP_MS;
-    uv_close((uv_handle_t *)&loop->listener, NULL);
+    acceptor_close(&loop->acceptor);
     for (struct connection *at = loop->connections; at != NULL; at = next) {
         next = at->next;
         connection_stop(at);
@@ -136,6 +137,7 @@ static void on_wake(uv_async_t *wake)
 
     take_offer(loop);
     answer_ready(loop);
+    loop->is_draining = atomic_load(&loop->drain_asked);
     if (atomic_load(&loop->stop_asked) && !loop->is_stopping) {
         begin_stop(loop);
     }
@@ -149,7 +151,8 @@ static enum err init_handles(struct loop *loop, int listen_fd, struct errmsg *ms
     if (result != 0) {
         return err_set(msg, ERR_SYSTEM, "start an event loop: %s", uv_strerror(result));
     }
-    loop->listener.data = loop;
+    loop->acceptor.on_connection = on_connection;
+    loop->acceptor.context = loop;
     loop->wake.data = loop;
     loop->tick.data = loop;
     result = uv_async_init(&loop->uv, &loop->wake, on_wake);
@@ -159,13 +162,7 @@ static enum err init_handles(struct loop *loop, int listen_fd, struct errmsg *ms
     }
     uv_timer_init(&loop->uv, &loop->tick);
     uv_timer_start(&loop->tick, on_tick, LOOP_TICK_MS, LOOP_TICK_MS);
-    uv_tcp_init(&loop->uv, &loop->listener);
-    result = uv_tcp_open(&loop->listener, listen_fd);
-    if (result == 0) {
-        result = uv_listen((uv_stream_t *)&loop->listener, LISTEN_BACKLOG, on_connection);
-    } else {
-        close(listen_fd);
-    }
+    result = acceptor_open(&loop->acceptor, &loop->uv, listen_fd);
     if (result != 0) {
         begin_stop(loop);
         uv_run(&loop->uv, UV_RUN_DEFAULT);
@@ -194,6 +191,7 @@ static struct loop *loop_make(unsigned connection_max)
     loop->body_max = HTTP_BODY_MAX;
     atomic_init(&loop->connection_count, 0);
     atomic_init(&loop->offered, NULL);
+    atomic_init(&loop->drain_asked, false);
     atomic_init(&loop->stop_asked, false);
     request_ids_init(&loop->ids);
     buffer_init(&loop->out, OUTPUT_MAX);
@@ -278,6 +276,12 @@ enum err loop_start(struct loop *loop, struct errmsg *msg)
 void loop_offer(struct loop *loop, struct plan *plan)
 {
     plan_drop(atomic_exchange(&loop->offered, plan));
+    uv_async_send(&loop->wake);
+}
+
+void loop_drain(struct loop *loop)
+{
+    atomic_store(&loop->drain_asked, true);
     uv_async_send(&loop->wake);
 }
 

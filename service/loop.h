@@ -19,6 +19,7 @@
 
 #include "base/buffer.h"
 #include "base/err.h"
+#include "service/acceptor.h"
 #include "service/answer.h"
 #include "service/later.h"
 #include "service/request_id.h"
@@ -45,7 +46,7 @@ struct loop_answers {
 
 struct loop {
     uv_loop_t uv;
-    uv_tcp_t listener;
+    struct acceptor acceptor;
     uv_async_t wake;
     uv_timer_t tick;
     uv_thread_t thread;
@@ -60,10 +61,12 @@ struct loop {
     unsigned connection_max;
     uint32_t body_max;      /* bytes of a request; HTTP_BODY_MAX until loop_start */
     unsigned refused_count; /* connections that were one too many, since the last tick */
+    bool is_draining;       /* each connection ends with its next answer */
     bool is_stopping;
     struct later_queue ready;       /* what requests were answered with, once it has the answer */
     uint64_t stop_deadline_ms;      /* is_stopping: on the clock of uv_now */
     _Atomic(struct plan *) offered; /* the plan to serve next, one reference, or NULL */
+    atomic_bool drain_asked;
     atomic_bool stop_asked;
     char input[LOOP_INPUT_SIZE];
 };
@@ -85,6 +88,9 @@ MUST_CHECK enum err loop_start(struct loop *loop, struct errmsg *msg);
 
 /* Has the loop serve PLAN soon, between two requests. Takes over the caller's reference. */
 void loop_offer(struct loop *loop, struct plan *plan);
+
+/* Has the loop end each connection with its next answer, and go on accepting others. */
+void loop_drain(struct loop *loop);
 
 /* Has the loop end its connections and then its thread, within LOOP_STOP_MS + LOOP_TICK_MS. */
 void loop_stop(struct loop *loop);

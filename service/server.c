@@ -22,12 +22,17 @@
 #include "service/swap.h"
 #include "service/writes.h"
 
-enum { SIGNALS = 3 };
+enum {
+    SIGNALS = 3,
+    SPREAD_AFTER_MS = 600000, /* when who ran before is gone, however long it drained */
+};
 
 struct server {
     const struct server_options *options;
     uv_loop_t control; /* signals and the swap */
     uv_signal_t signals[SIGNALS];
+    uv_timer_t
+        timer; /* until a leftover of the process before is removed; draining: until the stop */
     struct swap swap;
     struct status status;
     struct writes writes;
@@ -41,6 +46,7 @@ struct server {
     unsigned thread_count;
     struct loop *loops[SERVER_THREADS_MAX];
     unsigned loop_count;
+    bool is_draining;
     bool is_stopping;
     bool is_opening;   /* a release was being opened when the stop began */
     bool is_repairing; /* a file was being repaired then */
@@ -54,6 +60,8 @@ static void begin_stop(struct server *server)
         return;
     }
     server->is_stopping = true;
+    status_stop(&server->status);
+    uv_close((uv_handle_t *)&server->timer, NULL);
     server->is_opening = swap_stop(&server->swap);
     server->is_repairing = !scrubber_stop(&server->scrubber);
     for (unsigned i = 0; i < SIGNALS; i++) {
@@ -62,6 +70,33 @@ static void begin_stop(struct server *server)
     if (!server->is_repairing) { /* otherwise its thread may use it, until the process ends */
         uv_close((uv_handle_t *)&server->mended, NULL);
     }
+}
+
+static void on_drained(uv_timer_t *timer)
+{
+    begin_stop(timer->data);
+    uv_stop(timer->loop);
+}
+
+/* Its loops go on accepting: there may be nobody else who does. */
+static void begin_drain(struct server *server)
+{
+    server->is_draining = true;
+    status_stop(&server->status);
+    if (!listeners_are_passed(server->options->listen)) {
+        listeners_yield(server->loops[0]->acceptor.fd, server->loop_count);
+    }
+    for (unsigned i = 0; i < server->loop_count; i++) {
+        loop_drain(server->loops[i]);
+    }
+    uv_timer_start(&server->timer, on_drained, (uint64_t)server->options->drain_ms, 0);
+}
+
+static void on_spread(uv_timer_t *timer)
+{
+    struct server *server = timer->data;
+
+    listeners_spread(server->loops[0]->acceptor.fd);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -75,6 +110,11 @@ static void on_signal(uv_signal_t *handle, int number)
         if (release_is_replaced(server->plan->release)) {
             swap_reopen(&server->swap, server->plan->release->dir);
         }
+        return;
+    }
+    if (server->options->drain_ms > 0 && !server->is_draining) {
+        log_info("draining", "signal=%d ms=%" PRId64, number, server->options->drain_ms);
+        begin_drain(server);
         return;
     }
     log_info("stopping", "signal=%d", number);
@@ -195,6 +235,8 @@ static enum err start_control(struct server *server, const char *dir, struct err
         server->signals[i].data = server;
         uv_signal_start(&server->signals[i], on_signal, numbers[i]);
     }
+    server->timer.data = server;
+    uv_timer_init(&server->control, &server->timer);
     server->mended.data = server;
     result = uv_async_init(&server->control, &server->mended, on_mended_wake);
     if (result != 0) {
@@ -338,6 +380,7 @@ static enum err serve(struct server *server, const char *dir, struct plan *plan,
     }
     if (rc == ERR_NONE) {
         note_plan(server, plan);
+        uv_timer_start(&server->timer, on_spread, SPREAD_AFTER_MS, 0);
         log_info("listening", "address=%s threads=%u release=%s", server->address,
                  server->thread_count, plan->release_name);
     }

@@ -30,6 +30,7 @@ struct server_options {
     unsigned connections;               /* open at a time; 0: SERVER_CONNECTIONS_MAX */
     uint32_t body_max;                  /* bytes of a request's body, at most HTTP_BODY_MAX */
     bool no_gzip;                       /* answers are sent as they are */
+    int64_t drain_ms;                   /* from SIGTERM to the stop */
     const char *admin;                  /* "HOST:PORT" of /healthz, /readyz and /metrics, or NULL */
     uint64_t scrub_bytes_per_second;    /* read again in the background; 0: nothing */
     int64_t scrub_every_ms;             /* from one pass to the next */
@@ -43,8 +44,9 @@ struct server_options {
 };
 
 /*
- * Serves until SIGTERM or SIGINT, and looks at the root at once on SIGHUP; then returns ERR_NONE within 5 s, and the
- * time-out of writes besides when some are at work. ERR_NOT_FOUND when the root has
+ * Serves until SIGTERM or SIGINT, and looks at the root at once on SIGHUP. Then it drains: /readyz fails,
+ * and connections end with their next answer; after that, or at the second signal, it stops: returns
+ * ERR_NONE within 5 s, and the time-out of writes besides when some are at work. ERR_NOT_FOUND when the root has
  * no current release; otherwise what kept it from starting.
  */
 MUST_CHECK enum err server_run(const struct server_options *options, struct errmsg *msg);

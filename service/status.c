@@ -52,6 +52,13 @@ void status_serve(struct status *status, const struct plan *plan)
     uv_mutex_unlock(&status->lock);
 }
 
+void status_stop(struct status *status)
+{
+    uv_mutex_lock(&status->lock);
+    status->view.is_stopping = true;
+    uv_mutex_unlock(&status->lock);
+}
+
 void status_refused(struct status *status)
 {
     uv_mutex_lock(&status->lock);
@@ -259,6 +266,9 @@ void status_remarks(const struct status_view *view, struct buffer *out)
 
 void status_reasons(const struct status_view *view, struct buffer *out)
 {
+    if (view->is_stopping) {
+        buffer_append_str(out, "this process is about to stop\n");
+    }
     if (!view->is_serving) {
         buffer_append_str(out, "no release is open yet\n");
     }

@@ -42,6 +42,7 @@ struct status_failure {
 struct status_view {
     int64_t started_ms; /* since 1970, as all times here */
     bool is_serving;    /* a release is open */
+    bool is_stopping;
     char release_name[24];
     uint64_t release_number;
     int64_t built_ms;
@@ -82,6 +83,7 @@ void status_take_writes(struct status *status, const struct writes *writes);
 /* PLAN is served from now on; what was damaged in the one before is forgotten. */
 void status_serve(struct status *status, const struct plan *plan);
 void status_refused(struct status *status);
+void status_stop(struct status *status);
 
 /* ---- scrubbing of PLAN; what it says of one that is served no longer is dropped ---- */
 

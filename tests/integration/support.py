@@ -97,14 +97,14 @@ def get(port, path, **options):
 class Process:
     """A vitrine command in the background; its output goes to files that stay readable."""
 
-    def __init__(self, folder, *arguments, env=None):
+    def __init__(self, folder, *arguments, env=None, wrapper=(), pass_fds=()):
         name = f"{arguments[0]}-{time.monotonic_ns()}"
         self.stdout_path = os.path.join(folder, name + ".out")
         self.stderr_path = os.path.join(folder, name + ".err")
         with open(self.stdout_path, "wb") as out, open(self.stderr_path, "wb") as err:
             self.process = subprocess.Popen(  # pylint: disable=consider-using-with
-                [binary(), *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=out,
-                stderr=err, env=env, start_new_session=True)
+                [*wrapper, binary(), *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=out,
+                stderr=err, env=env, start_new_session=True, pass_fds=pass_fds)
         self.pid = self.process.pid
 
     @property

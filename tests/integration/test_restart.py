@@ -1,0 +1,208 @@
+"""A service that is replaced by another while clients ask: none of them is refused or cut.
+
+RESTARTS=50 does it that often instead of 5 times.
+"""
+
+import os
+import resource
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+import shelf
+import support
+from shelf import Client, get
+
+RESTARTS = int(os.environ.get("RESTARTS", "5"))
+CLIENTS = 8
+DRAIN = "1s"
+
+
+class Asking(threading.Thread):
+    """A client that keeps its connection until it is told that it ends, and forgives nothing."""
+
+    def __init__(self, port, lasts):
+        super().__init__(daemon=True)
+        self.port, self.lasts = port, lasts  # requests that a connection lasts at most
+        self.answers = 0
+        self.connections = 0
+        self.failure = None
+        self.is_over = threading.Event()
+
+    def one_connection(self):
+        """Asks on one connection until it ends."""
+        self.connections += 1
+        with Client(self.port, timeout=20) as client:
+            for i in range(self.lasts):
+                is_last = i + 1 == self.lasts or self.is_over.is_set()
+                client.send(get("/branches/7", *(["Connection: close"] if is_last else [])))
+                answer = client.answer()
+                if answer.status != 200 or b'"id":7' not in answer.body:
+                    raise AssertionError(answer)
+                self.answers += 1
+                if answer.headers.get("connection") == "close":
+                    return
+
+    def run(self):
+        try:
+            while not self.is_over.is_set():
+                self.one_connection()
+        except (OSError, ValueError, AssertionError) as error:
+            self.failure = f"{type(error).__name__}: {error} after {self.answers} answers"
+
+
+class Restarts(support.TestCase):
+    """One service after the other at one address."""
+
+    def setUp(self):
+        super().setUp()
+        self.shelf = shelf.Shelf(self.folder, large_loans=300)
+        self.shelf.build()
+
+    def begin(self, *arguments, **options):
+        """A service that listens already."""
+        process = support.Process(self.folder, "serve", "--root", self.shelf.root, "--scrub", 0,
+                                  *arguments, **options)
+        self.processes.append(process)
+        return process, shelf.listening(process)[1]
+
+    def ask_while(self, port, restart):
+        """Has clients ask while RESTART is called again and again; each keeps its own pace."""
+        clients = [Asking(port, 1 if i % 2 else 1000000) for i in range(CLIENTS)]
+        for client in clients:
+            client.start()
+        for _ in range(RESTARTS):
+            restart()
+        for client in clients:
+            client.is_over.set()
+        for client in clients:
+            client.join(30)
+            self.assertFalse(client.is_alive())
+        self.assertEqual([client.failure for client in clients if client.failure], [])
+        for client in clients:
+            self.assertGreater(client.connections, RESTARTS)
+        print(f"{RESTARTS} restarts, {sum(client.answers for client in clients)} answers on "
+              f"{sum(client.connections for client in clients)} connections, 0 failed",
+              file=sys.stderr)
+
+    def replace(self, old, new):
+        """Ends OLD, beside which NEW listens already."""
+        old.send(15)
+        self.assertEqual(old.wait(20), 0, old.stderr)
+        self.assertIn(" draining signal=15 ms=1000", old.stderr)
+        self.assertIsNone(new.returncode, new.stderr)
+
+    def test_a_process_takes_over_from_the_one_that_shares_its_port(self):
+        arguments = ("--threads", 2, "--drain", DRAIN)
+        running, port = self.begin("--listen", "127.0.0.1:0", *arguments)
+
+        def restart():
+            nonlocal running
+            new, _ = self.begin("--listen", f"127.0.0.1:{port}", *arguments)
+            self.replace(running, new)
+            running = new
+
+        self.ask_while(port, restart)
+
+    def passed(self, listener):
+        """Options that pass LISTENER as systemd does."""
+        names = f'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@" 3<&{listener.fileno()}'
+        return {"wrapper": ("bash", "-c", names, "bash"), "pass_fds": (listener.fileno(),)}
+
+    def test_a_process_takes_over_the_socket_that_systemd_passes(self):
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(512)
+            arguments = ("--listen", "systemd", "--threads", 2, "--drain", DRAIN)
+            running, port = self.begin(*arguments, **self.passed(listener))
+            self.assertEqual(port, listener.getsockname()[1])
+
+            def restart():
+                nonlocal running
+                new, _ = self.begin(*arguments, **self.passed(listener))
+                self.replace(running, new)
+                running = new
+
+            self.ask_while(port, restart)
+
+    def test_clients_wait_in_the_socket_of_systemd_while_nobody_runs(self):
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(16)
+            with Client(listener.getsockname()[1]) as client:
+                client.send(get("/branches/7"))
+                self.begin("--listen", "systemd", **self.passed(listener))
+                self.assertEqual(client.answer().status, 200)
+
+    def test_without_a_socket_of_systemd_that_is_told(self):
+        for env in ({}, {"LISTEN_PID": "1", "LISTEN_FDS": "1"}):
+            done = support.vitrine("serve", "--root", self.shelf.root, "--listen", "systemd",
+                                   check=False, env={**os.environ, **env})
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("no socket was passed that listens; start it by a systemd socket unit, "
+                          "or write --listen HOST:PORT", done.stderr)
+
+    def test_a_process_that_drains_is_not_ready_and_answers_on(self):
+        process, port = self.begin("--listen", "127.0.0.1:0", "--drain", "60s",
+                                   "--admin", "127.0.0.1:0")
+        admin = int(process.stderr.split("admin_listening address=127.0.0.1:")[1].split()[0])
+        with Client(port) as client:
+            client.send(get("/branches/7"))
+            self.assertNotIn("connection", client.answer().headers)
+            process.send(15)
+            support.wait_until(lambda: support.get(admin, "/readyz").status == 503, 5, "a 503")
+            self.assertEqual(support.get(admin, "/readyz").text,
+                             "this process is about to stop\n")
+            client.send(get("/branches/7"))
+            self.assertEqual(client.answer().headers["connection"], "close")
+            self.assertTrue(client.ended())
+        answer = support.get(port, "/branches/7")
+        self.assertEqual((answer.status, answer.headers["connection"]), (200, "close"))
+        begun = time.monotonic()
+        process.send(15)
+        self.assertEqual(process.wait(10), 0)
+        self.assertLess(time.monotonic() - begun, 6)
+
+    def test_a_connection_that_has_not_asked_yet_is_still_answered(self):
+        process, port = self.begin("--listen", "127.0.0.1:0")
+        with Client(port) as client:
+            time.sleep(0.2)
+            process.send(15)
+            support.wait_until(lambda: not support.answers(port), 5, "the end of listening")
+            client.send(get("/branches/7"))
+            self.assertEqual(client.answer().headers["connection"], "close")
+        self.assertEqual(process.wait(10), 0)
+
+    def test_connections_wait_while_no_descriptor_is_left(self):
+        process, port = self.begin("--listen", "127.0.0.1:0", "--threads", 1)
+        used = len(os.listdir(f"/proc/{process.pid}/fd"))
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (used + 5, used + 5))
+        clients = [Client(port) for _ in range(12)]
+        for client in clients:
+            self.addCleanup(client.socket.close)
+            client.send(get("/branches/7"))
+        served = clients[:4]
+        for client in served:
+            self.assertEqual(client.answer().status, 200)
+        support.wait_until(lambda: " accepting_paused open=" in process.stderr, 5, "the log")
+        before = self.cpu_ticks(process)
+        time.sleep(2)
+        self.assertLess(self.cpu_ticks(process) - before, 40)
+        for client in clients:  # each makes room for another
+            if client not in served:
+                self.assertEqual(client.answer().status, 200)
+            client.socket.close()
+
+    @staticmethod
+    def cpu_ticks(process):
+        """User and system time of PROCESS, in hundredths of a second."""
+        with open(f"/proc/{process.pid}/stat", encoding="utf-8") as file:
+            fields = file.read().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
+
+
+if __name__ == "__main__":
+    support.main()
