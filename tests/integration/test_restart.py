@@ -107,6 +107,19 @@ class Restarts(support.TestCase):
 
         self.ask_while(port, restart)
 
+    def test_new_connections_go_to_the_process_that_came_last(self):
+        for before, after in ((2, 2), (1, 3), (3, 1)):
+            old, port = self.begin("--listen", "127.0.0.1:0", "--threads", before, "--drain", "60s")
+            new, _ = self.begin("--listen", f"127.0.0.1:{port}", "--threads", after)
+            old.send(15)
+            support.wait_until(lambda seen=old: " draining " in seen.stderr, 5, "the drain")
+            time.sleep(0.2)
+            told = [support.get(port, "/branches/7").headers.get("connection") for _ in range(40)]
+            self.assertEqual(told, [None] * 40)  # the old one ends each
+            for process in (old, new):
+                process.send(15)
+                self.assertEqual(process.wait(20), 0)
+
     def passed(self, listener):
         """Options that pass LISTENER as systemd does."""
         names = f'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@" 3<&{listener.fileno()}'
