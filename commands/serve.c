@@ -8,12 +8,25 @@
 #include "service/rate.h"
 #include "service/server.h"
 
+enum {
+    TIMEOUT_MIN_MS = 1000, /* they are looked at once a second */
+    TIMEOUT_MAX_MS = 24 * 3600 * 1000,
+    ANSWER_SIZE_MIN = 1 << 10,
+};
+
 struct serve_options {
     const char *root;
     const char *listen;
     int64_t threads; /* 0: one a core */
     int64_t connections;
     int64_t body_size;
+    int64_t connections_per_address;
+    int64_t first_byte_timeout_ms;
+    int64_t head_timeout_ms;
+    int64_t body_timeout_ms;
+    int64_t idle_timeout_ms;
+    int64_t send_timeout_ms;
+    int64_t answer_size;
     struct option_texts trust;
     bool no_verify;
     bool no_gzip;
@@ -44,6 +57,22 @@ static const struct option options[] = {
                    "open connections at a time; more are closed at once"),
     OPTION_SIZE("body-size", "SIZE", "64K", struct serve_options, body_size,
                 "the largest body of a request, at most 1M; larger ones are answered 413"),
+    OPTION_INTEGER("connections-per-address", "N", "1000", 0, 1000000, struct serve_options,
+                   connections_per_address,
+                   "of them from one client address; 0: any number. This machine and --trust-proxy "
+                   "are not counted"),
+    OPTION_DURATION("first-byte-timeout", "TIME", "10s", struct serve_options,
+                    first_byte_timeout_ms, "for the first byte of a connection"),
+    OPTION_DURATION("head-timeout", "TIME", "10s", struct serve_options, head_timeout_ms,
+                    "for the address and headers of a request"),
+    OPTION_DURATION("body-timeout", "TIME", "60s", struct serve_options, body_timeout_ms,
+                    "for the body of a request"),
+    OPTION_DURATION("idle-timeout", "TIME", "60s", struct serve_options, idle_timeout_ms,
+                    "between two requests of a connection"),
+    OPTION_DURATION("send-timeout", "TIME", "60s", struct serve_options, send_timeout_ms,
+                    "for a client that takes nothing of its answer"),
+    OPTION_SIZE("answer-size", "SIZE", "64M", struct serve_options, answer_size,
+                "bytes of an answer's body at most, up to 64M; instead of a larger one: 503"),
     OPTION_TEXTS("trust", "PUB", struct serve_options, trust,
                  "serve only releases signed by a key in this file; see also DIR/trusted.pub"),
     OPTION_FLAG("no-verify", struct serve_options, no_verify,
@@ -92,15 +121,12 @@ static enum err read_repair(const struct serve_options *o, struct repair_options
                                      "--repair-timeout", out, msg);
 }
 
-/* How large writes may be, where they go to, and whose address a client has. */
+/* Where writes go to, and whose address a client has. */
 static enum err read_writes(const struct serve_options *o, struct primary *primary,
                             struct proxies *proxies, struct errmsg *msg)
 {
     enum err rc = ERR_NONE;
 
-    if (o->body_size > HTTP_BODY_MAX) {
-        return err_set(msg, ERR_USAGE, "--body-size is 1M at most");
-    }
     if (o->source != NULL && o->primary != NULL) {
         return err_set(msg, ERR_USAGE,
                        "--source and --primary: a node writes itself or forwards; give one");
@@ -114,6 +140,43 @@ static enum err read_writes(const struct serve_options *o, struct primary *prima
     return rc;
 }
 
+static enum err read_bounds(const struct serve_options *o, struct bounds *out, struct errmsg *msg)
+{
+    const struct {
+        const char *name;
+        int64_t ms;
+    } times[] = {
+        {"--first-byte-timeout", o->first_byte_timeout_ms},
+        {"--head-timeout", o->head_timeout_ms},
+        {"--body-timeout", o->body_timeout_ms},
+        {"--idle-timeout", o->idle_timeout_ms},
+        {"--send-timeout", o->send_timeout_ms},
+    };
+
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        if (times[i].ms < TIMEOUT_MIN_MS || times[i].ms > TIMEOUT_MAX_MS) {
+            return err_set(msg, ERR_USAGE, "%s: write 1s to 24h", times[i].name);
+        }
+    }
+    if (o->answer_size < ANSWER_SIZE_MIN || o->answer_size > BOUNDS_ANSWER_MAX) {
+        return err_set(msg, ERR_USAGE, "--answer-size: write 1K to 64M");
+    }
+    if (o->body_size > HTTP_BODY_MAX) {
+        return err_set(msg, ERR_USAGE, "--body-size is 1M at most");
+    }
+    *out = (struct bounds){
+        .connections = (unsigned)o->connections,
+        .first_ms = o->first_byte_timeout_ms,
+        .head_ms = o->head_timeout_ms,
+        .body_ms = o->body_timeout_ms,
+        .idle_ms = o->idle_timeout_ms,
+        .send_ms = o->send_timeout_ms,
+        .body_size = (uint32_t)o->body_size,
+        .answer_size = (size_t)o->answer_size,
+    };
+    return ERR_NONE;
+}
+
 static enum err serve(const struct serve_options *o, struct errmsg *msg)
 {
     const struct writer_options writer = {
@@ -125,8 +188,12 @@ static enum err serve(const struct serve_options *o, struct errmsg *msg)
     struct trust trust;
     struct primary primary;
     struct proxies proxies = {.count = 0};
+    struct bounds bounds;
     enum err rc = read_repair(o, &repair, msg);
 
+    if (rc == ERR_NONE) {
+        rc = read_bounds(o, &bounds, msg);
+    }
     if (rc == ERR_NONE) {
         rc = trust_from_options(&o->trust, &trust, msg);
     }
@@ -139,8 +206,8 @@ static enum err serve(const struct serve_options *o, struct errmsg *msg)
                 .root = o->root,
                 .listen = o->listen,
                 .threads = (unsigned)o->threads,
-                .connections = (unsigned)o->connections,
-                .body_max = (uint32_t)o->body_size,
+                .bounds = bounds,
+                .connections_per_address = (unsigned)o->connections_per_address,
                 .check = {.verify = !o->no_verify, .trust = &trust, .root = o->root},
                 .no_gzip = o->no_gzip,
                 .drain_ms = o->drain_ms,

@@ -19,10 +19,13 @@ static bool is_passing(int error)
 static bool take(struct acceptor *acceptor, unsigned count)
 {
     while (count > 0) {
-        int fd = accept4(acceptor->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+        socklen_t size = sizeof peer;
+        int fd =
+            accept4(acceptor->fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (fd >= 0) {
-            acceptor->on_connection(acceptor->context, fd);
+            acceptor->on_connection(acceptor->context, fd, (struct sockaddr *)&peer);
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return false;
         } else if (!is_passing(errno)) {

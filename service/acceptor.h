@@ -18,8 +18,8 @@ struct acceptor {
     uv_poll_t poll;
     int fd;         /* -1: closed */
     bool is_paused; /* no descriptor was left */
-    /* A connection; FD is the callee's. */
-    void (*on_connection)(void *context, int fd);
+    /* A connection from PEER; FD is the callee's. */
+    void (*on_connection)(void *context, int fd, const struct sockaddr *peer);
     void *context;
 };
 

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include "base/bytes.h"
 #include "base/number.h"
 
 enum { V4_AT = 12, V4_BITS = 96, BITS = 128 };
@@ -12,6 +13,32 @@ static const uint8_t v4_start[V4_AT] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff
 bool address_is_v4(const struct address *address)
 {
     return memcmp(address->bytes, v4_start, V4_AT) == 0;
+}
+
+bool address_is_local(const struct address *address)
+{
+    static const struct address local[] = {
+        {{[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1}},
+        {{[15] = 1}},
+    };
+
+    return address_equal(address, &local[0]) || address_equal(address, &local[1]);
+}
+
+/* The first half of an IPv4 address is 0, as it is held here, so its second half is the key. */
+uint64_t address_key(const struct address *address)
+{
+    return load_u64be(address->bytes + (address_is_v4(address) ? 8 : 0));
+}
+
+/* Multiply, fold, twice. */
+uint64_t address_key_mix(uint64_t key, uint64_t seed)
+{
+    uint64_t x = key ^ seed;
+
+    x = (x ^ x >> 32) * 0x9e3779b97f4a7c15ULL;
+    x = (x ^ x >> 29) * 0xd6e8feb86659fd93ULL;
+    return x ^ x >> 32;
 }
 
 bool address_equal(const struct address *a, const struct address *b)

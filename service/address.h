@@ -29,6 +29,15 @@ struct network {
 bool address_is_v4(const struct address *address);
 bool address_equal(const struct address *a, const struct address *b);
 
+/* 127.0.0.1 or ::1: this machine, as it calls itself. */
+bool address_is_local(const struct address *address);
+
+/* What addresses of one client have in common: all of an IPv4 address, 64 bits of another. */
+uint64_t address_key(const struct address *address);
+
+/* A hash of KEY: every bit of both matters to every bit of it. */
+uint64_t address_key_mix(uint64_t key, uint64_t seed);
+
 /* "192.0.2.1" or "2001:db8::1", nothing else. */
 bool address_parse(struct slice text, struct address *out);
 

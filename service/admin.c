@@ -123,14 +123,16 @@ static void on_refusal(void *context, unsigned status, struct slice id, struct b
 enum err admin_open(int listen_fd, struct status *status, struct admin **out, struct errmsg *msg)
 {
     struct admin *admin = memory_calloc(1, sizeof *admin);
+    struct bounds bounds = bounds_usual();
     enum err rc;
 
+    bounds.connections = ADMIN_CONNECTIONS_MAX;
     admin->status = status;
     atomic_init(&admin->loop_count, 0);
     head_writer_init(&admin->heads);
     admin->heads.is_private = true;
     rc = loop_open_with(
-        listen_fd, ADMIN_CONNECTIONS_MAX,
+        listen_fd, &bounds,
         &(struct loop_answers){.request = on_request, .refusal = on_refusal, .context = admin},
         &admin->loop, msg);
     if (rc == ERR_NONE) {

@@ -4,6 +4,7 @@
 #include "service/action.h"
 #include "service/allow.h"
 #include "service/ask.h"
+#include "service/bounds.h"
 #include "service/etag.h"
 #include "service/many.h"
 #include "service/page.h"
@@ -15,7 +16,7 @@ enum { ARENA_BLOCK_SIZE = 256 << 10 };
 
 void answerer_init(struct answerer *answerer)
 {
-    *answerer = (struct answerer){.plan = NULL};
+    *answerer = (struct answerer){.answer_size = BOUNDS_ANSWER_MAX};
     head_writer_init(&answerer->heads);
     gzip_init(&answerer->gzip);
     arena_init(&answerer->arena, ARENA_BLOCK_SIZE);
@@ -148,9 +149,9 @@ static enum err end_body(struct answerer *answerer, const struct request *reques
 {
     size_t size = out->len - answerer->heads.body;
 
-    if (rc == ERR_NONE && size > ANSWER_SIZE_MAX) {
-        rc = err_set(msg, ERR_LIMIT, "the answer has %zu bytes, more than the %d it may have", size,
-                     ANSWER_SIZE_MAX);
+    if (rc == ERR_NONE && size > answerer->answer_size) {
+        rc = err_set(msg, ERR_LIMIT, "the answer has %zu bytes, more than the %zu it may have",
+                     size, answerer->answer_size);
     }
     if (rc != ERR_NONE) {
         head_undo(&answerer->heads, out);

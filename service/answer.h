@@ -24,10 +24,6 @@
 #include "service/relay.h"
 #include "service/writes.h"
 
-enum {
-    ANSWER_SIZE_MAX = 64 << 20, /* bytes of a body; instead of a larger one: 503 */
-};
-
 struct answerer {
     struct plan *plan;         /* owned: one reference */
     struct reader *reader;     /* owned */
@@ -36,6 +32,7 @@ struct answerer {
     struct later_queue *ready; /* set by the owner: where answers of WRITES go */
     struct head_writer heads;
     struct gzip gzip;
+    size_t answer_size; /* bytes of a body; instead of a larger one: 503 */
     struct arena arena;
     struct arena row_arena;
     time_t logged_time; /* the second of the last error that was logged */
@@ -53,7 +50,7 @@ MUST_CHECK enum err answerer_serve(struct answerer *answerer, struct plan *plan,
                                    struct errmsg *msg);
 
 /*
- * Appends the answer, a head and at most ANSWER_SIZE_MAX bytes, and returns NULL; or returns what will
+ * Appends the answer, a head and at most `answer_size` bytes, and returns NULL; or returns what will
  * answer.
  */
 struct later *answer_request(struct answerer *answerer, const struct request *request,

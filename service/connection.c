@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "service/crowd.h"
 #include "service/later.h"
 #include "service/loop.h"
 
@@ -24,10 +25,10 @@ static size_t queued(struct connection *connection)
     return uv_stream_get_write_queue_size(stream(connection));
 }
 
-static void set_deadline(struct connection *connection, uint64_t after_ms)
+static void set_deadline(struct connection *connection, int64_t after_ms)
 {
     const struct loop *loop = connection->loop;
-    uint64_t deadline_ms = uv_now(&loop->uv) + after_ms;
+    uint64_t deadline_ms = uv_now(&loop->uv) + (uint64_t)after_ms;
 
     if (loop->is_stopping && deadline_ms > loop->stop_deadline_ms) {
         deadline_ms = loop->stop_deadline_ms;
@@ -42,6 +43,9 @@ static void on_closed(uv_handle_t *handle)
     struct connection *connection = handle->data;
 
     assert(connection->state == CONNECTION_CLOSING);
+    if (connection->member != 0) {
+        crowd_leave(connection->loop->bounds.crowd, connection->member);
+    }
     loop_remove(connection->loop, connection);
     http_free(&connection->http);
     free(connection->input);
@@ -105,7 +109,7 @@ static void finish(struct connection *connection)
 {
     assert(connection->state == CONNECTION_READING || connection->state == CONNECTION_BLOCKED);
     connection->state = CONNECTION_FINISHING;
-    set_deadline(connection, CONNECTION_IDLE_MS);
+    set_deadline(connection, connection->loop->bounds.send_ms);
     free(connection->input);
     connection->input = NULL;
     connection->shutdown.data = connection;
@@ -242,10 +246,11 @@ static void refuse(struct loop *loop, unsigned status)
 /* A deadline belongs to a stage of a request; single bytes do not move it. */
 static void renew_deadline(struct connection *connection)
 {
-    static const uint64_t allowed_ms[] = {
-        [STAGE_IDLE] = CONNECTION_IDLE_MS,
-        [STAGE_HEAD] = CONNECTION_HEAD_MS,
-        [STAGE_BODY] = CONNECTION_BODY_MS,
+    const struct bounds *bounds = &connection->loop->bounds;
+    const int64_t allowed_ms[] = {
+        [STAGE_IDLE] = bounds->idle_ms,
+        [STAGE_HEAD] = bounds->head_ms,
+        [STAGE_BODY] = bounds->body_ms,
     };
     enum http_stage stage = connection->http.stage;
 
@@ -277,7 +282,7 @@ static void keep_input(struct connection *connection, struct slice bytes)
 static void wait_for_later(struct connection *connection, struct slice rest)
 {
     connection->state = CONNECTION_WAITING;
-    set_deadline(connection, CONNECTION_IDLE_MS);
+    set_deadline(connection, connection->loop->bounds.idle_ms);
     if (rest.len > 0) {
         uv_read_stop(stream(connection));
         keep_input(connection, rest);
@@ -399,29 +404,51 @@ static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf)
     }
 }
 
-bool connection_accept(struct loop *loop, int fd)
+/* Whether there is room for a connection from PEER; *MEMBER is its place among those of its address. */
+static bool has_room(struct loop *loop, const struct sockaddr *peer, uint64_t *member)
+{
+    struct address address;
+
+    *member = 0;
+    if (loop->connection_count >= loop->bounds.connections) {
+        return false;
+    }
+    if (loop->bounds.crowd != NULL && address_from_socket(peer, &address) &&
+        !crowd_enter(loop->bounds.crowd, &address, member)) {
+        loop->crowded_count++;
+        return false;
+    }
+    return true;
+}
+
+bool connection_accept(struct loop *loop, int fd, const struct sockaddr *peer)
 {
     struct connection *connection;
+    uint64_t member;
 
-    if (loop->connection_count >= loop->connection_max) {
+    if (!has_room(loop, peer, &member)) {
         close(fd);
         return false;
     }
     connection = memory_calloc(1, sizeof *connection);
+    connection->member = member;
     connection->loop = loop;
     connection->tcp.data = connection;
     connection->state = CONNECTION_READING;
     connection->is_fresh = true;
     http_init(&connection->http, &handler, connection);
-    connection->http.body_max = loop->body_max;
+    connection->http.body_max = loop->bounds.body_size;
     if (uv_tcp_init(&loop->uv, &connection->tcp) != 0) {
+        if (member != 0) {
+            crowd_leave(loop->bounds.crowd, member);
+        }
         http_free(&connection->http);
         free(connection);
         close(fd);
         return false;
     }
     loop_add(loop, connection);
-    set_deadline(connection, CONNECTION_IDLE_MS);
+    set_deadline(connection, loop->bounds.first_ms);
     if (uv_tcp_open(&connection->tcp, fd) != 0) {
         close(fd);
         connection_close(connection);
@@ -482,7 +509,7 @@ void connection_check_time(struct connection *connection)
     if (left != connection->queued_seen) {
         connection->queued_seen = left;
         if (left > 0) {
-            set_deadline(connection, CONNECTION_IDLE_MS);
+            set_deadline(connection, connection->loop->bounds.send_ms);
         }
     }
     if (uv_now(&connection->loop->uv) >= connection->deadline_ms) {

@@ -47,9 +47,6 @@
 
 enum {
     CONNECTION_QUEUED_MAX = 1 << 20, /* bytes of answers that wait before reading stops */
-    CONNECTION_HEAD_MS = 10000,      /* for a request's target and headers */
-    CONNECTION_BODY_MS = 60000,      /* for its body */
-    CONNECTION_IDLE_MS = 60000,      /* between requests, and without a byte written */
     CONNECTION_FRESH_MS = 500,       /* for the first byte, once the loop stops */
     CONNECTION_LINGER_MS = 2000,     /* for the client to end its side, after the last answer */
 };
@@ -73,6 +70,7 @@ struct connection {
     enum connection_state state;
     struct http http;
     enum http_stage timed_stage; /* the stage that `deadline_ms` is for */
+    uint64_t member;             /* of the crowd */
     uint64_t deadline_ms;        /* on the clock of uv_now */
     size_t queued_seen;          /* bytes to be written at the last look */
     struct later *later;         /* WAITING: what the answer comes from */
@@ -85,10 +83,10 @@ struct connection {
 };
 
 /*
- * Takes the connection FD into the loop's list; FD is its own from now on. False when it was closed at
- * once, because the loop has its fill of them.
+ * Takes the connection FD from PEER into the loop's list; FD is its own from now on. False when it was
+ * closed at once, because the loop or the address has its fill of them.
  */
-bool connection_accept(struct loop *loop, int fd);
+bool connection_accept(struct loop *loop, int fd, const struct sockaddr *peer);
 
 /* WAITING: what it waits for is ready; has it answer, and goes on. */
 void connection_answer_later(struct connection *connection);

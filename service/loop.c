@@ -11,7 +11,7 @@
 
 enum {
     OUTPUT_SLACK = 64 << 10, /* heads */
-    OUTPUT_MAX = CONNECTION_QUEUED_MAX + ANSWER_SIZE_MAX + OUTPUT_SLACK,
+    OUTPUT_MAX = CONNECTION_QUEUED_MAX + BOUNDS_ANSWER_MAX + OUTPUT_SLACK,
 };
 
 void loop_add(struct loop *loop, struct connection *connection)
@@ -60,11 +60,11 @@ void loop_reset_output(struct loop *loop)
     buffer_clear(&loop->out);
 }
 
-static void on_connection(void *context, int fd)
+static void on_connection(void *context, int fd, const struct sockaddr *peer)
 {
     struct loop *loop = context;
 
-    if (!connection_accept(loop, fd)) {
+    if (!connection_accept(loop, fd, peer)) {
         loop->refused_count++;
     }
 }
@@ -84,9 +84,11 @@ static void on_tick(uv_timer_t *timer)
         acceptor_resume(&loop->acceptor);
     }
     if (loop->refused_count > 0) {
-        log_warn("connections_refused", "count=%u open=%u most=%u", loop->refused_count,
-                 loop->connection_count, loop->connection_max);
+        log_warn("connections_refused", "count=%u by_address=%u open=%u most=%u",
+                 loop->refused_count, loop->crowded_count, loop->connection_count,
+                 loop->bounds.connections);
         loop->refused_count = 0;
+        loop->crowded_count = 0;
     }
 }
 
@@ -183,12 +185,11 @@ static void refuse_from_plan(void *context, unsigned status, struct slice id, st
     answer_refusal(context, status, id, out);
 }
 
-static struct loop *loop_make(unsigned connection_max)
+static struct loop *loop_make(const struct bounds *bounds)
 {
     struct loop *loop = memory_calloc(1, sizeof *loop);
 
-    loop->connection_max = connection_max;
-    loop->body_max = HTTP_BODY_MAX;
+    loop->bounds = *bounds;
     atomic_init(&loop->connection_count, 0);
     atomic_init(&loop->offered, NULL);
     atomic_init(&loop->drain_asked, false);
@@ -196,6 +197,7 @@ static struct loop *loop_make(unsigned connection_max)
     request_ids_init(&loop->ids);
     buffer_init(&loop->out, OUTPUT_MAX);
     answerer_init(&loop->answerer);
+    loop->answerer.answer_size = bounds->answer_size;
     later_queue_init(&loop->ready, &loop->wake);
     return loop;
 }
@@ -210,10 +212,10 @@ static void loop_free(struct loop *loop)
     free(loop);
 }
 
-enum err loop_open_with(int listen_fd, unsigned connection_max, const struct loop_answers *answers,
-                        struct loop **out, struct errmsg *msg)
+enum err loop_open_with(int listen_fd, const struct bounds *bounds,
+                        const struct loop_answers *answers, struct loop **out, struct errmsg *msg)
 {
-    struct loop *loop = loop_make(connection_max);
+    struct loop *loop = loop_make(bounds);
     enum err rc = init_handles(loop, listen_fd, msg);
 
     if (rc != ERR_NONE) {
@@ -225,10 +227,10 @@ enum err loop_open_with(int listen_fd, unsigned connection_max, const struct loo
     return ERR_NONE;
 }
 
-enum err loop_open(int listen_fd, unsigned connection_max, struct plan *plan, struct writes *writes,
-                   struct loop **out, struct errmsg *msg)
+enum err loop_open(int listen_fd, const struct bounds *bounds, struct plan *plan,
+                   struct writes *writes, struct loop **out, struct errmsg *msg)
 {
-    struct loop *loop = loop_make(connection_max);
+    struct loop *loop = loop_make(bounds);
     enum err rc = answerer_serve(&loop->answerer, plan_hold(plan), msg);
 
     loop->answerer.writes = writes;

@@ -21,6 +21,7 @@
 #include "base/err.h"
 #include "service/acceptor.h"
 #include "service/answer.h"
+#include "service/bounds.h"
 #include "service/later.h"
 #include "service/request_id.h"
 #include "service/plan.h"
@@ -58,9 +59,9 @@ struct loop {
     struct buffer out;              /* the answers to what was read last */
     struct connection *connections; /* all of them, the newest first */
     atomic_uint connection_count;
-    unsigned connection_max;
-    uint32_t body_max;      /* bytes of a request; HTTP_BODY_MAX until loop_start */
+    struct bounds bounds;
     unsigned refused_count; /* connections that were one too many, since the last tick */
+    unsigned crowded_count; /* of them, those that were one too many of their address */
     bool is_draining;       /* each connection ends with its next answer */
     bool is_stopping;
     struct later_queue ready;       /* what requests were answered with, once it has the answer */
@@ -73,13 +74,13 @@ struct loop {
 
 /*
  * A loop that listens on LISTEN_FD, which it closes, and serves PLAN, to which it takes a reference
- * of its own; actions go to WRITES, unless that is NULL. At most CONNECTION_MAX connections are open; more are closed at once.
+ * of its own; actions go to WRITES, unless that is NULL. BOUNDS are copied.
  */
-MUST_CHECK enum err loop_open(int listen_fd, unsigned connection_max, struct plan *plan,
+MUST_CHECK enum err loop_open(int listen_fd, const struct bounds *bounds, struct plan *plan,
                               struct writes *writes, struct loop **out, struct errmsg *msg);
 
 /* The same for one that serves no plan, but has ANSWERS. */
-MUST_CHECK enum err loop_open_with(int listen_fd, unsigned connection_max,
+MUST_CHECK enum err loop_open_with(int listen_fd, const struct bounds *bounds,
                                    const struct loop_answers *answers, struct loop **out,
                                    struct errmsg *msg);
 

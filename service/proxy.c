@@ -14,7 +14,7 @@ enum err proxies_trust(struct proxies *proxies, const char *text, struct errmsg 
     return rc;
 }
 
-static bool is_trusted(const struct proxies *proxies, const struct address *address)
+bool proxies_hold(const struct proxies *proxies, const struct address *address)
 {
     for (unsigned i = 0; i < proxies->count; i++) {
         if (network_holds(&proxies->trusted[i], address)) {
@@ -87,7 +87,7 @@ struct address proxies_client(const struct proxies *proxies, const struct addres
     struct address before;
     struct slice entry;
 
-    while (is_trusted(proxies, &client) && last_entry(&forwarded, &entry) &&
+    while (proxies_hold(proxies, &client) && last_entry(&forwarded, &entry) &&
            parse_entry(entry, &before)) {
         client = before;
     }

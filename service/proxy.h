@@ -26,6 +26,9 @@ struct proxies {
 /* Trusts the addresses of TEXT, see network_parse. ERR_USAGE beyond PROXIES_MAX. */
 MUST_CHECK enum err proxies_trust(struct proxies *proxies, const char *text, struct errmsg *msg);
 
+/* Whether ADDRESS is that of one. */
+bool proxies_hold(const struct proxies *proxies, const struct address *address);
+
 /*
  * The client of a request that came from PEER with FORWARDED, the value of X-Forwarded-For (several
  * lines joined by commas), or nothing. An entry that is no address ends the walk at the one before

@@ -5,7 +5,6 @@
 #include <sys/random.h>
 
 #include "base/arena.h"
-#include "base/bytes.h"
 
 enum { WAYS = 8, SETS = RATE_ADDRESSES / WAYS };
 
@@ -46,26 +45,10 @@ void rate_table_free(struct rate_table *table)
     }
 }
 
-/* The first half of an IPv4 address is 0, as it is held here, so its second half is the key. */
-static uint64_t bucket_key(const struct address *address)
-{
-    return load_u64be(address->bytes + (address_is_v4(address) ? 8 : 0));
-}
-
-/* Every bit of KEY and SEED matters to every bit of the result: multiply, fold, twice. */
-static uint64_t mix(uint64_t key, uint64_t seed)
-{
-    uint64_t x = key ^ seed;
-
-    x = (x ^ x >> 32) * 0x9e3779b97f4a7c15ULL;
-    x = (x ^ x >> 29) * 0xd6e8feb86659fd93ULL;
-    return x ^ x >> 32;
-}
-
 /* The bucket of KEY, or the one in its set that is full first, which is KEY's from now on. */
 static struct bucket *bucket_of(struct rate_table *table, uint64_t key)
 {
-    struct bucket *set = table->sets[mix(key, table->seed) % SETS];
+    struct bucket *set = table->sets[address_key_mix(key, table->seed) % SETS];
     struct bucket *first = set;
 
     for (unsigned i = 0; i < WAYS; i++) {
@@ -89,7 +72,7 @@ bool rate_take(struct rate_table *table, const struct address *address, int64_t 
     bool is_taken;
 
     pthread_mutex_lock(&table->mutex);
-    bucket = bucket_of(table, bucket_key(address));
+    bucket = bucket_of(table, address_key(address));
     full_ns = (bucket->full_ns > now_ns ? bucket->full_ns : now_ns) + table->token_ns;
     is_taken = full_ns - now_ns <= table->burst_ns;
     if (is_taken) {

@@ -3,10 +3,11 @@
 #include "base/number.h"
 #include "definition/wording.h"
 #include "service/answer.h"
+#include "service/bounds.h"
 #include "service/expect.h"
 
 enum {
-    OUTPUT_MAX = ANSWER_SIZE_MAX + (64 << 10), /* a body and its head */
+    OUTPUT_MAX = BOUNDS_ANSWER_MAX + (64 << 10), /* a body and its head */
     STATUS_OFFSET = sizeof "HTTP/1.1 " - 1,
     STATUS_LEN = 3,
 };

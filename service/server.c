@@ -15,6 +15,7 @@
 #include "base/timestamp.h"
 #include "replica/root.h"
 #include "service/admin.h"
+#include "service/crowd.h"
 #include "service/listener.h"
 #include "service/loop.h"
 #include "service/scrubber.h"
@@ -36,6 +37,7 @@ struct server {
     struct swap swap;
     struct status status;
     struct writes writes;
+    struct crowd *crowd; /* of the loops, or NULL */
     struct scrubber scrubber;
     uv_async_t mended;                        /* the scrubber's word that files were replaced */
     struct plan *plan;                        /* that is served, one reference */
@@ -257,21 +259,23 @@ static unsigned thread_count(const struct server_options *options)
 
 static enum err start_loops(struct server *server, struct plan *plan, struct errmsg *msg)
 {
-    unsigned connections = server->options->connections;
+    struct bounds bounds = server->options->bounds;
     enum err rc = ERR_NONE;
 
-    if (connections == 0) {
-        connections = SERVER_CONNECTIONS_MAX;
+    bounds.connections = (bounds.connections + server->thread_count - 1) / server->thread_count;
+    if (server->options->connections_per_address > 0) {
+        server->crowd =
+            crowd_make(server->options->connections_per_address,
+                       bounds.connections * server->thread_count, &server->options->proxies);
+        bounds.crowd = server->crowd;
     }
     for (unsigned i = 0; i < server->thread_count && rc == ERR_NONE; i++) {
         int fd = server->listen_fds[i];
 
         server->listen_fds[i] = -1;
-        rc = loop_open(fd, (connections + server->thread_count - 1) / server->thread_count, plan,
-                       &server->writes, &server->loops[i], msg);
+        rc = loop_open(fd, &bounds, plan, &server->writes, &server->loops[i], msg);
         server->loop_count += rc == ERR_NONE;
         if (rc == ERR_NONE) {
-            server->loops[i]->body_max = server->options->body_max;
             server->loops[i]->answerer.gzip.is_off = server->options->no_gzip;
         }
     }
@@ -431,6 +435,7 @@ static void server_free(struct server *server)
         }
     }
     writes_close(&server->writes);
+    crowd_free(server->crowd);
     scrubber_free(&server->scrubber);
     status_free(&server->status);
     plan_drop(server->plan);

@@ -14,21 +14,21 @@
 #include "base/err.h"
 #include "replica/repair.h"
 #include "replica/release.h"
+#include "service/bounds.h"
 #include "service/primary.h"
 #include "service/proxy.h"
 #include "source/writer.h"
 
 enum {
     SERVER_THREADS_MAX = 256,
-    SERVER_CONNECTIONS_MAX = 10000, /* of all loops together */
 };
 
 struct server_options {
     const char *root;
     const char *listen;                 /* "HOST:PORT", see listener.h */
     unsigned threads;                   /* 0: one a core */
-    unsigned connections;               /* open at a time; 0: SERVER_CONNECTIONS_MAX */
-    uint32_t body_max;                  /* bytes of a request's body, at most HTTP_BODY_MAX */
+    struct bounds bounds;               /* of all loops together */
+    unsigned connections_per_address;   /* 0: any number */
     bool no_gzip;                       /* answers are sent as they are */
     int64_t drain_ms;                   /* from SIGTERM to the stop */
     const char *admin;                  /* "HOST:PORT" of /healthz, /readyz and /metrics, or NULL */

@@ -1,6 +1,8 @@
 """A service that is replaced by another while clients ask: none of them is refused or cut.
 
 RESTARTS=50 does it that often instead of 5 times.
+
+ctest: threads
 """
 
 import os

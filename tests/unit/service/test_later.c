@@ -102,12 +102,13 @@ static void on_refusal(void *context, unsigned status, struct slice id, struct b
 static void server_start(struct server *server)
 {
     struct loop_answers answers = {.request = on_request, .refusal = on_refusal, .context = server};
+    struct bounds bounds = bounds_usual();
     struct errmsg msg;
     int fd;
 
     *server = (struct server){.loop = NULL};
     assert_int_equal(listeners_open("127.0.0.1:0", 1, &fd, server->address, &msg), ERR_NONE);
-    assert_int_equal(loop_open_with(fd, 100, &answers, &server->loop, &msg), ERR_NONE);
+    assert_int_equal(loop_open_with(fd, &bounds, &answers, &server->loop, &msg), ERR_NONE);
     assert_int_equal(loop_start(server->loop, &msg), ERR_NONE);
 }
 
