@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "service/crowd.h"
 #include "service/later.h"
 #include "service/loop.h"
 
@@ -43,9 +42,6 @@ static void on_closed(uv_handle_t *handle)
     struct connection *connection = handle->data;
 
     assert(connection->state == CONNECTION_CLOSING);
-    if (connection->member != 0) {
-        crowd_leave(connection->loop->bounds.crowd, connection->member);
-    }
     loop_remove(connection->loop, connection);
     http_free(&connection->http);
     free(connection->input);
@@ -404,57 +400,30 @@ static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf)
     }
 }
 
-/* Whether there is room for a connection from PEER; *MEMBER is its place among those of its address. */
-static bool has_room(struct loop *loop, const struct sockaddr *peer, uint64_t *member)
+bool connection_accept(struct loop *loop, int fd, uint64_t member)
 {
-    struct address address;
+    struct connection *connection = memory_calloc(1, sizeof *connection);
 
-    *member = 0;
-    if (loop->connection_count >= loop->bounds.connections) {
-        return false;
-    }
-    if (loop->bounds.crowd != NULL && address_from_socket(peer, &address) &&
-        !crowd_enter(loop->bounds.crowd, &address, member)) {
-        loop->crowded_count++;
-        return false;
-    }
-    return true;
-}
-
-bool connection_accept(struct loop *loop, int fd, const struct sockaddr *peer)
-{
-    struct connection *connection;
-    uint64_t member;
-
-    if (!has_room(loop, peer, &member)) {
-        close(fd);
-        return false;
-    }
-    connection = memory_calloc(1, sizeof *connection);
-    connection->member = member;
     connection->loop = loop;
+    connection->member = member;
     connection->tcp.data = connection;
     connection->state = CONNECTION_READING;
     connection->is_fresh = true;
     http_init(&connection->http, &handler, connection);
     connection->http.body_max = loop->bounds.body_size;
     if (uv_tcp_init(&loop->uv, &connection->tcp) != 0) {
-        if (member != 0) {
-            crowd_leave(loop->bounds.crowd, member);
-        }
         http_free(&connection->http);
         free(connection);
-        close(fd);
         return false;
     }
     loop_add(loop, connection);
     set_deadline(connection, loop->bounds.first_ms);
-    if (uv_tcp_open(&connection->tcp, fd) != 0) {
+    if (uv_tcp_open(&connection->tcp, fd) == 0) {
+        read_start(connection);
+    } else {
         close(fd);
         connection_close(connection);
-        return false;
     }
-    read_start(connection);
     return true;
 }
 

@@ -83,10 +83,10 @@ struct connection {
 };
 
 /*
- * Takes the connection FD from PEER into the loop's list; FD is its own from now on. False when it was
- * closed at once, because the loop or the address has its fill of them.
+ * Takes the connection FD into the loop's list, which MEMBER of the crowd it is going with it. False when
+ * it could not be taken; then both are still the caller's.
  */
-bool connection_accept(struct loop *loop, int fd, const struct sockaddr *peer);
+bool connection_accept(struct loop *loop, int fd, uint64_t member);
 
 /* WAITING: what it waits for is ready; has it answer, and goes on. */
 void connection_answer_later(struct connection *connection);

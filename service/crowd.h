@@ -29,6 +29,8 @@ void crowd_free(struct crowd *crowd); /* accepts NULL */
  * crowd_leave, or 0 for one that is not counted.
  */
 bool crowd_enter(struct crowd *crowd, const struct address *address, uint64_t *member);
+
+/* MEMBER 0: nothing; then CROWD may be NULL. */
 void crowd_leave(struct crowd *crowd, uint64_t member);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "service/connection.h"
+#include "service/crowd.h"
 #include "service/metrics.h"
 
 enum {
@@ -46,6 +47,7 @@ void loop_remove(struct loop *loop, struct connection *connection)
         connection->next->previous = connection->previous;
     }
     loop->connection_count--;
+    crowd_leave(loop->bounds.crowd, connection->member);
     acceptor_resume(&loop->acceptor);
     if (loop->is_stopping && loop->connection_count == 0) {
         close_handles(loop);
@@ -60,13 +62,36 @@ void loop_reset_output(struct loop *loop)
     buffer_clear(&loop->out);
 }
 
+/* Whether there is room for a connection from PEER; *MEMBER is its place among those of its address. */
+static bool has_room(struct loop *loop, const struct sockaddr *peer, uint64_t *member)
+{
+    struct address address;
+
+    *member = 0;
+    if (loop->connection_count >= loop->bounds.connections) {
+        return false;
+    }
+    if (loop->bounds.crowd != NULL && address_from_socket(peer, &address) &&
+        !crowd_enter(loop->bounds.crowd, &address, member)) {
+        loop->crowded_count++;
+        return false;
+    }
+    return true;
+}
+
 static void on_connection(void *context, int fd, const struct sockaddr *peer)
 {
     struct loop *loop = context;
+    uint64_t member;
 
-    if (!connection_accept(loop, fd, peer)) {
-        loop->refused_count++;
+    if (has_room(loop, peer, &member)) {
+        if (connection_accept(loop, fd, member)) {
+            return;
+        }
+        crowd_leave(loop->bounds.crowd, member);
     }
+    close(fd);
+    loop->refused_count++;
 }
 
 static void on_tick(uv_timer_t *timer)

@@ -273,6 +273,8 @@ class TestRefusals(ServedCase):
 
     def test_a_head_that_does_not_end_is_answered_408_after_10_seconds(self):
         with Client(self.port) as idle, Client(self.port) as slow:
+            idle.send(get("/branches/1"))
+            self.assertEqual(idle.answer().status, 200)
             begun = time.monotonic()
             slow.send(b"GET /branches/1 HTTP/1.1\r\nHost: x\r\n")
             slow.socket.settimeout(0.5)
