@@ -131,7 +131,8 @@ static void pack(struct answerer *answerer, const struct request *request, struc
     struct slice list = request->headers[HEADER_ACCEPT_ENCODING];
     struct slice packed;
 
-    if (list.len > 0 && gzip_is_accepted(list) &&
+    if (list.len > 0 && out->len - answerer->heads.body >= GZIP_SIZE_MIN &&
+        gzip_is_accepted(list) &&
         gzip_pack(&answerer->gzip, written_body(&answerer->heads, out), &packed)) {
         head_undo(&answerer->heads, out);
         head->is_gzip = true;
@@ -140,38 +141,28 @@ static void pack(struct answerer *answerer, const struct request *request, struc
     }
 }
 
+enum tag_time { TAG_FIRST, TAG_LAST }; /* whether the ETag is known before the body */
+
 /*
  * Ends the body that was begun with HEAD. RC says how it went; what it cannot become, and what is too
  * large, is taken back, and an error.
  */
 static enum err end_body(struct answerer *answerer, const struct request *request,
-                         struct head *head, enum err rc, struct buffer *out, struct errmsg *msg)
+                         struct head *head, enum tag_time tag_time, enum err rc, struct buffer *out,
+                         struct errmsg *msg)
 {
-    size_t size = out->len - answerer->heads.body;
+    struct head_writer *heads = &answerer->heads;
+    size_t size = out->len - heads->body;
 
     if (rc == ERR_NONE && size > answerer->answer_size) {
         rc = err_set(msg, ERR_LIMIT, "the answer has %zu bytes, more than the %zu it may have",
                      size, answerer->answer_size);
     }
     if (rc != ERR_NONE) {
-        head_undo(&answerer->heads, out);
+        head_undo(heads, out);
         return rc;
     }
-    pack(answerer, request, head, out);
-    head_end(&answerer->heads, request->method != METHOD_HEAD, out);
-    return ERR_NONE;
-}
-
-/* The same, when the ETag of HEAD comes from the body. */
-static enum err end_tagged_body(struct answerer *answerer, const struct request *request,
-                                unsigned route_index, struct head *head, enum err rc,
-                                struct buffer *out, struct errmsg *msg)
-{
-    struct head_writer *heads = &answerer->heads;
-
-    if (rc == ERR_NONE) {
-        head->etag =
-            etag_of_body(answerer->plan->etag_seeds[route_index], written_body(heads, out));
+    if (tag_time == TAG_LAST) {
         head_set_etag(heads, head->etag, out);
         if (is_unchanged(request, head)) {
             head_undo(heads, out);
@@ -179,7 +170,9 @@ static enum err end_tagged_body(struct answerer *answerer, const struct request 
             return ERR_NONE;
         }
     }
-    return end_body(answerer, request, head, rc, out, msg);
+    pack(answerer, request, head, out);
+    head_end(heads, request->method != METHOD_HEAD, out);
+    return ERR_NONE;
 }
 
 static struct page page_of(struct answerer *answerer, unsigned route_index, const struct ask *ask)
@@ -206,7 +199,9 @@ static enum err answer_listing(struct answerer *answerer, const struct request *
 
     head_begin(&answerer->heads, &head, out);
     rc = program_run(&answerer->plan->answers[route_index], &page->view, out, msg);
-    return end_tagged_body(answerer, request, route_index, &head, rc, out, msg);
+    head.etag = etag_of_key(answerer->plan->etag_seeds[route_index], page->ask, true,
+                            etag_join(page->shown, page->view.total));
+    return end_body(answerer, request, &head, TAG_LAST, rc, out, msg);
 }
 
 static enum err answer_page(struct answerer *answerer, const struct request *request,
@@ -237,7 +232,7 @@ static enum err answer_page(struct answerer *answerer, const struct request *req
     if (rc == ERR_NONE) {
         rc = program_run(program, &page.view, out, msg);
     }
-    return end_body(answerer, request, &head, rc, out, msg);
+    return end_body(answerer, request, &head, TAG_FIRST, rc, out, msg);
 }
 
 /* A route with parts. */
@@ -266,7 +261,7 @@ static enum err answer_parts(struct answerer *answerer, const struct request *re
         return ERR_NONE;
     }
     rc = parts_append(&parts, out, msg);
-    return end_body(answerer, request, &head, rc, out, msg);
+    return end_body(answerer, request, &head, TAG_FIRST, rc, out, msg);
 }
 
 /* A route by many keys. */
@@ -287,9 +282,11 @@ static enum err answer_many(struct answerer *answerer, const struct request *req
         return ERR_NONE;
     }
     ask_read_page(page.route, match, query, &answerer->arena, &ask);
+    ask.key_text = many.text;
     head_begin(&answerer->heads, &head, out);
     rc = many_append(&many, &answerer->plan->answers[route_index], &page, &ask, out, msg);
-    return end_tagged_body(answerer, request, route_index, &head, rc, out, msg);
+    head.etag = etag_of_key(answerer->plan->etag_seeds[route_index], &ask, true, page.shown);
+    return end_body(answerer, request, &head, TAG_LAST, rc, out, msg);
 }
 
 static void answer_route(struct answerer *answerer, const struct request *request,

@@ -26,11 +26,6 @@ uint64_t etag_of_key(uint64_t seed, const struct ask *ask, bool found, uint64_t 
                                 (seed ^ content) * 0x9fb21c651e98df25U + page);
 }
 
-uint64_t etag_of_body(uint64_t seed, struct slice body)
-{
-    return XXH3_64bits_withSeed(body.ptr, body.len, seed);
-}
-
 /* OPAQUE stands between the quotes. */
 static enum etag_match compare(struct slice opaque, const char digits[HEX_TEXT_LEN])
 {

@@ -22,11 +22,16 @@
 /* How route ROUTE_INDEX of the definition in TEXT renders: what makes the tags of routes differ. */
 uint64_t etag_seed(struct slice text, unsigned route_index);
 
-/* Of the answer to ASK; CONTENT: the hash of its key, when it is FOUND. */
+/* Of the answer to ASK; CONTENT: the hash of its key, when it is FOUND, or of all that it shows. */
 uint64_t etag_of_key(uint64_t seed, const struct ask *ask, bool found, uint64_t content);
 
-/* Of an answer that has no such hash: a listing. */
-uint64_t etag_of_body(uint64_t seed, struct slice body);
+/* The hash of several contents, one after another: JOINED, 0 before the first, and one more. */
+static inline uint64_t etag_join(uint64_t joined, uint64_t content)
+{
+    uint64_t x = (joined ^ joined >> 32) * 0x9e3779b97f4a7c15U + content;
+
+    return (x ^ x >> 29) * 0xd6e8feb86659fd93U;
+}
 
 enum etag_match { ETAG_DIFFERS, ETAG_IS, ETAG_IS_GZIP };
 

@@ -68,7 +68,7 @@ void head_writer_name_release(struct head_writer *writer, const struct head_rele
 /* Appends a head; what is appended next is the body, until head_end. */
 void head_begin(struct head_writer *writer, const struct head *head, struct buffer *out);
 
-/* Replaces the ETag of a head that has one, when it is known only with the body. */
+/* Replaces the ETag of a head that has one, when it is known only after the body. */
 void head_set_etag(const struct head_writer *writer, uint64_t etag, struct buffer *out);
 
 /* Sets the length of the body; then drops it, unless KEEP_BODY, for HEAD requests. */

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/number.h"
+#include "service/etag.h"
 #include "service/url.h"
 
 /* ---- the keys of a request ---- */
@@ -92,7 +93,7 @@ const struct failure *many_read(const struct route *route, struct slice query, s
     if (count > route->most_keys) {
         return &route->too_many;
     }
-    *out = (struct many){.keys = arena_alloc(arena, count * sizeof *out->keys)};
+    *out = (struct many){.text = list, .keys = arena_alloc(arena, count * sizeof *out->keys)};
     seen = seen_make(count, arena);
     for (unsigned i = 0; i < count; i++) {
         struct many_key *key = &out->keys[out->count];
@@ -154,13 +155,13 @@ static enum err append_key(struct page *page, const struct program *program, str
     return rc;
 }
 
-enum err many_append(const struct many *many, const struct program *program,
-                     const struct page *page, const struct ask *ask, struct buffer *out,
-                     struct errmsg *msg)
+enum err many_append(const struct many *many, const struct program *program, struct page *page,
+                     const struct ask *ask, struct buffer *out, struct errmsg *msg)
 {
     struct ask one = *ask;
     struct page own = *page;
     enum err rc = ERR_NONE;
+    uint64_t shown = 0;
     size_t start;
 
     buffer_append_byte(out, page->route->is_map ? '{' : '[');
@@ -171,7 +172,9 @@ enum err many_append(const struct many *many, const struct program *program,
         one.key = many->keys[i].key;
         one.key_text = many->keys[i].text;
         rc = append_key(&own, program, out, msg);
+        shown = etag_join(shown, own.found ? own.group.content_hash : 0);
     }
+    page->shown = shown;
     if (out->len > start && !out->overflowed) {
         out->len--; /* the comma after the last one */
     }

@@ -19,6 +19,7 @@ struct many_key {
 };
 
 struct many {
+    struct slice text;     /* all of them, as they were asked for */
     struct many_key *keys; /* no two are equal */
     unsigned count;
 };
@@ -32,11 +33,12 @@ const struct failure *many_read(const struct route *route, struct slice query, s
                                 struct many *out);
 
 /*
- * Appends the answers to MANY, an object or a list, each by PROGRAM. PAGE has the reader, route, row
- * program and row arena, ASK the order, page and count. Errors: as page_open and program_run.
+ * Appends the answers to MANY, an object or a list, each by PROGRAM, and sets `shown` of PAGE, which has
+ * the reader, route, row program and row arena; ASK has the order, page and count. Errors: as page_open,
+ * page_read and program_run.
  */
 MUST_CHECK enum err many_append(const struct many *many, const struct program *program,
-                                const struct page *page, const struct ask *ask, struct buffer *out,
+                                struct page *page, const struct ask *ask, struct buffer *out,
                                 struct errmsg *msg);
 
 #endif

@@ -1,5 +1,7 @@
 #include "service/page.h"
 
+#include "service/etag.h"
+
 static enum err append_row(const struct page *page, const struct chunk *chunk, uint32_t row,
                            struct buffer *out, struct errmsg *msg)
 {
@@ -81,6 +83,7 @@ static enum err append_listed(struct page *page, const struct key *key, struct b
         return err_set(msg, ERR_CORRUPT, "a listing of %.*s has a key without rows",
                        SLICE_ARG(page->route->collection->name));
     }
+    page->shown = etag_join(page->shown, page->group.content_hash);
     return append_row(page, chunk, row, out, msg);
 }
 
@@ -111,6 +114,7 @@ enum err page_open(struct page *page, struct errmsg *msg)
     enum err rc;
 
     page->found = false;
+    page->shown = 0;
     page->view = (struct view){.ask = page->ask, .context = page};
     if (page->route->listing >= 0) {
         page->view.append_rows = append_listing_rows;

@@ -26,6 +26,7 @@ struct page {
     struct arena *row_arena;
     struct group group; /* of the key looked up last, when found */
     bool found;
+    uint64_t shown;    /* of a listing or many keys: etag_join of the contents appended */
     struct rows first; /* where the chunk of a row that stands alone lives */
     struct view view;  /* what the answer's program runs on */
 };
