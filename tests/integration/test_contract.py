@@ -164,21 +164,27 @@ HEADERS = {
     "content-type": None,
     "content-length": None,
     "access-control-allow-origin": r"\*",
+    "access-control-expose-headers": r"\*",
     "vitrine-release": "000001",
+    "vitrine-age": r"\d+",
+    "x-request-id": "[0-9a-f]{16}",
+    "cache-control": "no-cache|no-store",
     "date": r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT",
 }
 OPTIONAL = {"vitrine-position": r"\d+"}  # the position of a source that nobody wrote to yet is none
+CONDITIONAL = {"etag": '"[0-9a-f]{16}"', "vary": "Accept-Encoding"}  # of answers from files
 CONTENT_TYPES = {True: "application/json; charset=utf-8", False: "text/plain; charset=utf-8"}
 
 
 def header_fault(headers, is_json):
     """What is wrong with the headers of an answer, or None."""
-    unexpected = (headers.keys() ^ HEADERS.keys()) - (headers.keys() & OPTIONAL.keys())
+    required = {**HEADERS, **(CONDITIONAL if is_json else {})}
+    unexpected = (headers.keys() ^ required.keys()) - OPTIONAL.keys()
     if unexpected:
         return f"headers {sorted(unexpected)} are missing or not expected"
     if headers["content-type"] != CONTENT_TYPES[is_json]:
         return f"Content-Type is {headers['content-type']}"
-    for name, pattern in (HEADERS | OPTIONAL).items():
+    for name, pattern in {**required, **OPTIONAL}.items():
         if pattern and name in headers and not re.fullmatch(pattern, headers[name]):
             return f"{name} is {headers[name]}"
     return None
