@@ -19,6 +19,26 @@ from test_serve import ServedCase
 NO_CACHE = "no-cache"
 KEPT = "max-age=60, stale-while-revalidate=3600, stale-if-error=3600"
 NO_STORE = "no-store"
+MANY_NAMES = "/names?ids=" + ",".join(str(i) for i in range(1, 101))
+
+
+PAGES_AND_KEYS = """  - get: /pages/:branch_id
+    key: {path: branch_id}
+    parts:
+      branch: {from: branches, missing: {status: 404, text: "Error: there is no such branch"}}
+      loans:
+        from: loans
+        order: {query: sort, default: oldest}
+        page: {query: page, default: 1}
+        count: 5
+    answer: {branch: $branch, loans: $loans}
+    cache: {age: 60s, stale: 1h}
+  - get: /names
+    from: branches
+    keys: {query: ids, most: 100}
+    answer: $row.name
+    cache: {age: 60s, stale: 1h}
+"""
 
 
 def let_branches_be_kept(served):
@@ -29,12 +49,19 @@ def let_branches_be_kept(served):
                                  "    cache: {age: 60s, stale: 1h}\n"), encoding="utf-8")
 
 
+def add_pages_and_keys(served):
+    """Adds a route with parts, and one by many keys."""
+    with open(served.definition, "a", encoding="utf-8") as file:
+        file.write(PAGES_AND_KEYS)
+
+
 class CachedShelf(shelf.Shelf):
-    """A shelf whose branches may be kept."""
+    """A shelf whose branches may be kept, with pages of them and many of them at once."""
 
     def __init__(self, folder):
         super().__init__(folder, large_loans=300)
         let_branches_be_kept(self)
+        add_pages_and_keys(self)
 
 
 class TestConditional(ServedCase):
@@ -52,7 +79,8 @@ class TestConditional(ServedCase):
     def test_an_answer_that_the_client_has_is_304(self):
         for target in ("/branches/1", "/loans?branch=8", "/loans?branch=8&sort=newest&page=2",
                        "/loans?branch=7&count=300", "/loans?branch=0", "/branches",
-                       "/branches?page=2&count=70"):
+                       "/branches?page=2&count=70", "/pages/8", "/pages/7?page=2",
+                       "/names?ids=3,1,2", "/names?ids=0"):
             tag = self.tag(target)
             for value in (tag, "W/" + tag, f'"a", W/"b" , {tag}', "*", tag[:-1] + '-gzip"'):
                 with self.subTest(target=target, value=value), Client(self.port) as client:
@@ -68,7 +96,8 @@ class TestConditional(ServedCase):
                     self.assertEqual(json.loads(client.answer().body)["id"], 2)
 
     def test_another_answer_is_sent_whole(self):
-        for target in ("/branches/1", "/branches", "/loans?branch=8"):
+        for target in ("/branches/1", "/branches", "/loans?branch=8", "/pages/8",
+                       "/names?ids=1,2"):
             whole = self.ask(get(target))
             for value in ('"0123456789abcdef"', "", whole.headers["etag"].strip('"'),
                           self.tag("/branches/3")):
@@ -82,12 +111,14 @@ class TestConditional(ServedCase):
         self.assertEqual(answer.status, 304)
 
     def test_head_is_conditional_too(self):
-        for target in ("/branches/1", "/branches"):
+        for target in ("/branches/1", "/branches", "/pages/1", "/names?ids=1"):
             request = get(target, "If-None-Match: " + self.tag(target)).replace(b"GET", b"HEAD", 1)
             self.assertEqual(self.ask(request, False).status, 304)
 
     def test_only_answers_from_files_are_conditional(self):
-        for target, status in (("/branches/0", 404), ("/loans", 422), ("/lions", 404)):
+        for target, status in (("/branches/0", 404), ("/loans", 422), ("/lions", 404),
+                               ("/pages/0", 404), ("/names?ids=a", 400),
+                               ("/names?ids=" + ",".join("1" * 101), 400)):
             answer = self.ask(get(target, "If-None-Match: *"))
             self.assertEqual(answer.status, status)
             self.assertNotIn("etag", answer.headers)
@@ -98,13 +129,17 @@ class TestConditional(ServedCase):
         targets = ["/loans?branch=8&" + rest for rest in
                    ("", "page=2", "count=4", "sort=newest", "sort=newest&page=2", "page=2&count=4")]
         targets += ["/loans?branch=08", "/loans?branch=9", "/loans?branch=0", "/branches/8",
-                    "/branches", "/branches?page=2", "/branches?count=6"]
+                    "/branches", "/branches?page=2", "/branches?count=6",
+                    "/pages/8", "/pages/9", "/pages/8?page=2", "/pages/8?sort=newest",
+                    "/names?ids=8", "/names?ids=8,9", "/names?ids=9,8"]
         tags = [self.tag(target) for target in targets]
         self.assertEqual(len(set(tags)), len(tags))
         self.assertEqual(tags[0], self.tag("/loans?page=1&sort=oldest&branch=8&count=5"))
 
     def test_answers_say_how_long_they_may_be_kept(self):
         for target, kept in (("/branches/1", KEPT), ("/branches/0", KEPT), ("/branches/x", KEPT),
+                             ("/pages/1", KEPT), ("/pages/0", KEPT), ("/pages/x", KEPT),
+                             ("/names?ids=1", KEPT), ("/names", KEPT),
                              ("/branches", NO_CACHE), ("/loans?branch=8", NO_CACHE),
                              ("/loans", NO_CACHE), ("/lions", NO_STORE)):
             self.assertEqual(self.ask(get(target)).headers["cache-control"], kept)
@@ -129,6 +164,7 @@ class TestConditional(ServedCase):
 
     def test_clients_that_take_gzip_get_it_where_it_pays(self):
         for target, packed in (("/loans?branch=7&count=300", True), ("/branches?count=300", True),
+                               ("/pages/7", True), (MANY_NAMES, True), ("/pages/1", False),
                                ("/branches/1", False), ("/branches", False), ("/lions", False)):
             plain = self.ask(get(target))
             answer = self.ask(get(target, "Accept-Encoding: br, gzip"))
@@ -177,7 +213,8 @@ class TestRebuilds(support.TestCase):
     """What another release does to tags."""
 
     targets = ("/branches/1", "/branches/2", "/loans?branch=1", "/loans?branch=2", "/branches",
-               "/branches?page=2")
+               "/branches?page=2", "/pages/1", "/pages/2", "/pages/4", "/names?ids=1,3",
+               "/names?ids=3,2")
 
     def tags(self, port):
         """The ETags of the targets."""
@@ -191,17 +228,19 @@ class TestRebuilds(support.TestCase):
 
     def test_a_tag_changes_with_its_key_and_with_no_other(self):
         built = shelf.Shelf(self.folder, large_loans=300)
+        add_pages_and_keys(built)
         built.build()
         with support.serving(built.root) as port:
             before = self.tags(port)
             with sqlite3.connect(built.source) as db:
                 db.execute("UPDATE branches SET name = 'new' WHERE id = 2")
-                db.execute("UPDATE loans SET title = 'new' WHERE branch_id = 2")
+                db.execute("UPDATE loans SET title = 'new' WHERE branch_id IN (2, 4)")
             db.close()
             self.rebuild(built, port, "000002")
             after = self.tags(port)
             same = [a == b for a, b in zip(before, after)]
-            self.assertEqual(same, [True, False, True, False, False, True])
+            self.assertEqual(same, [True, False, True, False, False, True,
+                                    True, False, False, True, False])
             answer = support.get(port, "/loans?branch=1", headers={"If-None-Match": before[2]})
             self.assertEqual((answer.status, answer.headers["vitrine-release"]), (304, "000002"))
             answer = support.get(port, "/loans?branch=2", headers={"If-None-Match": before[3]})
@@ -209,6 +248,7 @@ class TestRebuilds(support.TestCase):
 
     def test_another_definition_changes_all_tags(self):
         built = shelf.Shelf(self.folder, large_loans=300)
+        add_pages_and_keys(built)
         built.build()
         with support.serving(built.root) as port:
             before = self.tags(port)
