@@ -32,6 +32,7 @@ struct serve_options {
     bool no_gzip;
     int64_t drain_ms;
     const char *admin;
+    int64_t max_age_ms;
     int64_t scrub;
     int64_t scrub_every_ms;
     const char *repair_from;
@@ -84,6 +85,8 @@ static const struct option options[] = {
         "from SIGTERM to the stop: /readyz fails, connections end with their next answer"),
     OPTION_TEXT("admin", "HOST:PORT", NULL, struct serve_options, admin,
                 "where /healthz, /readyz and /metrics are answered; by default nowhere"),
+    OPTION_DURATION("max-age", "TIME", "0", struct serve_options, max_age_ms,
+                    "/readyz refuses when the data is older than that; 0: whatever its age"),
     OPTION_SIZE("scrub", "RATE", "10M", struct serve_options, scrub,
                 "bytes a second that are read again in the background to find damage; 0 does "
                 "without"),
@@ -212,6 +215,7 @@ static enum err serve(const struct serve_options *o, struct errmsg *msg)
                 .no_gzip = o->no_gzip,
                 .drain_ms = o->drain_ms,
                 .admin = o->admin,
+                .max_age_ms = o->max_age_ms,
                 .scrub_bytes_per_second = (uint64_t)o->scrub,
                 .scrub_every_ms = o->scrub_every_ms,
                 .source = o->source != NULL ? &writer : NULL,

@@ -16,6 +16,8 @@ struct admin {
     struct status_view view;
 };
 
+enum { BODY_SIZE_MAX = 16 << 20 }; /* /metrics of a thousand routes */
+
 static const char allow[] = "Allow: GET, HEAD\r\n";
 
 /* Each writes a body and returns the status. */
@@ -30,7 +32,7 @@ static unsigned write_readiness(struct admin *admin, struct buffer *out)
 {
     size_t before = out->len;
 
-    status_read(admin->status, &admin->view);
+    status_read(admin->status, timestamp_now_ms(), &admin->view);
     status_reasons(&admin->view, out);
     if (out->len > before) {
         return 503;
@@ -43,13 +45,15 @@ static unsigned write_readiness(struct admin *admin, struct buffer *out)
 static unsigned write_metrics(struct admin *admin, struct buffer *out)
 {
     struct traffic traffic = {.connections = 0};
+    int64_t now_ms = timestamp_now_ms();
     unsigned count = atomic_load(&admin->loop_count);
 
     for (unsigned i = 0; i < count; i++) {
         loop_add_traffic(admin->loops[i], &traffic);
     }
-    status_read(admin->status, &admin->view);
-    metrics_write(&admin->view, &traffic, timestamp_now_ms(), out);
+    status_read(admin->status, now_ms, &admin->view);
+    metrics_write(&admin->view, &traffic, now_ms, out);
+    traffic_free(&traffic);
     return 200;
 }
 
@@ -102,7 +106,7 @@ static struct later *on_request(void *context, const struct request *request, st
         answer(admin, request, head, slice_str("Error: method not allowed\n"), out);
         return NULL;
     }
-    buffer_init(&body, 1 << 20);
+    buffer_init(&body, BODY_SIZE_MAX);
     head.type = page->type;
     head.status = page->write(admin, &body);
     answer(admin, request, head, buffer_slice(&body), out);

@@ -356,6 +356,7 @@ struct later *answer_request(struct answerer *answerer, const struct request *re
     bool found = route_find(answerer->plan->routes, url.path, route_method(request->method),
                             &answerer->arena, &match);
 
+    answerer->route = found ? match.route : -1;
     if (request->method == METHOD_OPTIONS && slice_is(url.path, "*")) {
         answer_options(answerer, request, allow_all(definition), out);
     } else if (!found) {

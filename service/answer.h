@@ -33,6 +33,7 @@ struct answerer {
     struct head_writer heads;
     struct gzip gzip;
     size_t answer_size; /* bytes of a body; instead of a larger one: 503 */
+    int route;          /* that answered last, by its place; -1: none did */
     struct arena arena;
     struct arena row_arena;
     time_t logged_time; /* the second of the last error that was logged */

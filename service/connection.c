@@ -19,9 +19,9 @@ static uv_stream_t *stream(struct connection *connection)
     return (uv_stream_t *)&connection->tcp;
 }
 
-static size_t queued(struct connection *connection)
+static size_t queued(const struct connection *connection)
 {
-    return uv_stream_get_write_queue_size(stream(connection));
+    return uv_stream_get_write_queue_size((const uv_stream_t *)&connection->tcp);
 }
 
 static void set_deadline(struct connection *connection, int64_t after_ms)
@@ -352,7 +352,7 @@ void connection_answer_later(struct connection *connection)
     connection->later = NULL;
     connection->has_answered = true;
     later->keep_alive = keep_alive;
-    later->answer(later, &loop->out);
+    loop_answer_later(loop, later);
     send_output(connection, false);
     loop_reset_output(loop);
     if (connection->state == CONNECTION_CLOSING) {
@@ -434,6 +434,24 @@ bool connection_peer(const struct connection *connection, struct address *out)
 
     return uv_tcp_getpeername(&connection->tcp, (struct sockaddr *)&peer, &size) == 0 &&
            address_from_socket((struct sockaddr *)&peer, out);
+}
+
+enum meter_state connection_state(const struct connection *connection)
+{
+    switch (connection->state) {
+    case CONNECTION_READING:
+        break;
+    case CONNECTION_WAITING:
+        return METER_WAITING;
+    case CONNECTION_BLOCKED:
+        return METER_WRITING;
+    case CONNECTION_FINISHING:
+    case CONNECTION_CLOSING:
+        return METER_ENDING;
+    }
+    return queued(connection) > 0                 ? METER_WRITING
+           : connection->http.stage == STAGE_IDLE ? METER_IDLE
+                                                  : METER_READING;
 }
 
 /* ---- time ---- */

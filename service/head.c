@@ -132,20 +132,6 @@ static const char *status_text(unsigned status)
     return NULL;
 }
 
-/* A plain addition: there is one writer, and readers want no more than some recent value. */
-static void count(struct head_writer *writer, int64_t change)
-{
-    atomic_uint_fast64_t *at = &writer->counts[writer->class];
-    uint64_t value = atomic_load_explicit(at, memory_order_relaxed);
-
-    atomic_store_explicit(at, value + (uint64_t)change, memory_order_relaxed);
-}
-
-uint64_t head_count(const struct head_writer *writer, unsigned class)
-{
-    return atomic_load_explicit(&writer->counts[class], memory_order_relaxed);
-}
-
 static char *put_status(char *at, unsigned status)
 {
     const char *text = status_text(status);
@@ -237,8 +223,7 @@ static char *begin(struct head_writer *writer, const struct head *head, bool has
     update_common(writer);
     writer->start = out->len;
     writer->body = out->len;
-    writer->class = head->status / 100 < STATUS_CLASSES ? head->status / 100 : 0;
-    count(writer, 1);
+    writer->status = head->status;
     at = buffer_reserve(out, FIXED_SIZE_MAX + head->cache.len + head->id.len + extra_len);
     if (at == NULL) {
         return NULL;
@@ -313,7 +298,6 @@ void head_end(struct head_writer *writer, bool keep_body, struct buffer *out)
 
 void head_undo(struct head_writer *writer, struct buffer *out)
 {
-    count(writer, -1);
     out->len = writer->start;
     out->overflowed = false;
 }

@@ -4,12 +4,11 @@
  * Good for: writing a head before its body is known, because a body is rendered where it is sent
  * from. The head is written with as many digits of Content-Length as the last body needed; when the
  * body turns out to need another number of digits, it is moved by the difference.
- * Thread-safety: one owner; head_count may be called from any thread.
+ * Thread-safety: one owner.
  */
 #ifndef VITRINE_SERVICE_HEAD_H
 #define VITRINE_SERVICE_HEAD_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
@@ -18,8 +17,6 @@
 #include "base/slice.h"
 
 enum body_type { BODY_JSON, BODY_TEXT, BODY_METRICS };
-
-enum { STATUS_CLASSES = 6 }; /* by the first digit of a status */
 
 /* What differs from head to head. */
 struct head {
@@ -54,9 +51,7 @@ struct head_writer {
     size_t start;    /* where the current head begins in the output */
     size_t body;     /* where its body begins */
     size_t etag;     /* where the digits of its ETag are */
-    unsigned class;  /* of its status */
-    /* Heads written, by class. Added to by the owner only, read by any thread. */
-    atomic_uint_fast64_t counts[STATUS_CLASSES];
+    unsigned status; /* of the current head */
 };
 
 void head_writer_init(struct head_writer *writer);
@@ -73,9 +68,6 @@ void head_set_etag(const struct head_writer *writer, uint64_t etag, struct buffe
 
 /* Sets the length of the body; then drops it, unless KEEP_BODY, for HEAD requests. */
 void head_end(struct head_writer *writer, bool keep_body, struct buffer *out);
-
-/* How many heads of a class were written and not taken back. */
-uint64_t head_count(const struct head_writer *writer, unsigned class);
 
 /* Takes back what was appended since head_begin. */
 void head_undo(struct head_writer *writer, struct buffer *out);

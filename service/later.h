@@ -21,6 +21,7 @@
 #include <uv.h>
 
 #include "base/buffer.h"
+#include "service/meter.h"
 
 struct connection;
 
@@ -28,6 +29,7 @@ struct later {
     struct connection *connection; /* that waits for it, or NULL */
     bool keep_alive;               /* it stays open after the answer; set before `answer` */
     struct later *next;
+    struct meter_mark mark; /* the loop's */
     /* Once: appends the answer to OUT, unless OUT is NULL, for nobody waits; then frees itself. */
     void (*answer)(struct later *later, struct buffer *out);
 };

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "service/connection.h"
 #include "service/crowd.h"
-#include "service/metrics.h"
+#include "service/traffic.h"
 
 enum {
     OUTPUT_SLACK = 64 << 10, /* heads */
@@ -33,6 +33,7 @@ static void close_handles(struct loop *loop)
         forwarder_close(loop->answerer.relay.forwarder);
         uv_close((uv_handle_t *)&loop->wake, NULL);
         uv_close((uv_handle_t *)&loop->tick, NULL);
+        uv_close((uv_handle_t *)&loop->sleep, NULL);
     }
 }
 
@@ -56,6 +57,7 @@ void loop_remove(struct loop *loop, struct connection *connection)
 
 void loop_reset_output(struct loop *loop)
 {
+    (void)meter_sent(&loop->meter);
     if (loop->out.capacity > LOOP_OUTPUT_KEPT) {
         buffer_free(&loop->out);
     }
@@ -86,22 +88,36 @@ static void on_connection(void *context, int fd, const struct sockaddr *peer)
 
     if (has_room(loop, peer, &member)) {
         if (connection_accept(loop, fd, member)) {
+            meter_add(&loop->meter.accepted, 1);
             return;
         }
         crowd_leave(loop->bounds.crowd, member);
     }
     close(fd);
     loop->refused_count++;
+    meter_add(&loop->meter.refused, 1);
+}
+
+static void on_sleep(uv_prepare_t *sleep)
+{
+    struct loop *loop = sleep->data;
+
+    loop->meter.is_stale = true;
 }
 
 static void on_tick(uv_timer_t *timer)
 {
     struct loop *loop = timer->data;
+    uint64_t states[METER_STATES] = {0};
     struct connection *next;
 
     for (struct connection *at = loop->connections; at != NULL; at = next) {
         next = at->next;
         connection_check_time(at);
+        states[connection_state(at)]++;
+    }
+    for (unsigned i = 0; i < METER_STATES; i++) {
+        atomic_store_explicit(&loop->meter.states[i], states[i], memory_order_relaxed);
     }
     if (loop->acceptor.is_paused) {
         log_warn("accepting_paused", "open=%u reason=\"no file descriptor is left\"",
@@ -137,9 +153,14 @@ static void take_offer(struct loop *loop)
     struct plan *plan = atomic_exchange(&loop->offered, NULL);
     struct errmsg msg;
 
-    if (plan != NULL && answerer_serve(&loop->answerer, plan, &msg) != ERR_NONE) {
-        log_error("release_not_served", "reason=\"%s\"", msg.text);
+    if (plan == NULL) {
+        return;
     }
+    if (answerer_serve(&loop->answerer, plan, &msg) != ERR_NONE) {
+        log_error("release_not_served", "reason=\"%s\"", msg.text);
+        return;
+    }
+    meter_serve(&loop->meter, loop->answerer.plan->release->definition);
 }
 
 static void begin_stop(struct loop *loop)
@@ -182,6 +203,7 @@ static enum err init_handles(struct loop *loop, int listen_fd, struct errmsg *ms
     loop->acceptor.context = loop;
     loop->wake.data = loop;
     loop->tick.data = loop;
+    loop->sleep.data = loop;
     result = uv_async_init(&loop->uv, &loop->wake, on_wake);
     if (result != 0) {
         uv_loop_close(&loop->uv);
@@ -189,6 +211,8 @@ static enum err init_handles(struct loop *loop, int listen_fd, struct errmsg *ms
     }
     uv_timer_init(&loop->uv, &loop->tick);
     uv_timer_start(&loop->tick, on_tick, LOOP_TICK_MS, LOOP_TICK_MS);
+    uv_prepare_init(&loop->uv, &loop->sleep);
+    uv_prepare_start(&loop->sleep, on_sleep);
     result = acceptor_open(&loop->acceptor, &loop->uv, listen_fd);
     if (result != 0) {
         begin_stop(loop);
@@ -199,15 +223,52 @@ static enum err init_handles(struct loop *loop, int listen_fd, struct errmsg *ms
     return ERR_NONE;
 }
 
+/* The answer that begins at BEFORE in OUT was appended by the route of TALLY. */
+static void note_answer(struct loop *loop, struct tally *tally, size_t before,
+                        const struct buffer *out)
+{
+    meter_answered(&loop->meter, tally, loop->answerer.heads.status, out->len - before);
+}
+
 static struct later *answer_from_plan(void *context, const struct request *request,
                                       struct buffer *out)
 {
-    return answer_request(context, request, out);
+    struct loop *loop = context;
+    size_t before = out->len;
+    struct later *later;
+    struct tally *tally;
+
+    meter_begin(&loop->meter);
+    later = answer_request(&loop->answerer, request, out);
+    tally = meter_tally(&loop->meter, loop->answerer.route);
+    if (later == NULL) {
+        note_answer(loop, tally, before, out);
+    } else {
+        later->mark = (struct meter_mark){.tally = tally, .started_ns = loop->meter.started_ns};
+    }
+    return later;
 }
 
 static void refuse_from_plan(void *context, unsigned status, struct slice id, struct buffer *out)
 {
-    answer_refusal(context, status, id, out);
+    struct loop *loop = context;
+    size_t before = out->len;
+
+    meter_begin(&loop->meter);
+    answer_refusal(&loop->answerer, status, id, out);
+    note_answer(loop, meter_tally(&loop->meter, -1), before, out);
+}
+
+void loop_answer_later(struct loop *loop, struct later *later)
+{
+    struct meter_mark mark = later->mark;
+    size_t before = loop->out.len;
+
+    later->answer(later, &loop->out);
+    if (mark.tally != NULL) {
+        meter_resume(&loop->meter, &mark);
+        note_answer(loop, mark.tally, before, &loop->out);
+    }
 }
 
 static struct loop *loop_make(const struct bounds *bounds)
@@ -223,6 +284,7 @@ static struct loop *loop_make(const struct bounds *bounds)
     buffer_init(&loop->out, OUTPUT_MAX);
     answerer_init(&loop->answerer);
     loop->answerer.answer_size = bounds->answer_size;
+    meter_init(&loop->meter);
     later_queue_init(&loop->ready, &loop->wake);
     return loop;
 }
@@ -233,6 +295,7 @@ static void loop_free(struct loop *loop)
     answer_ready(loop);
     later_queue_free(&loop->ready);
     answerer_free(&loop->answerer);
+    meter_free(&loop->meter);
     buffer_free(&loop->out);
     free(loop);
 }
@@ -275,8 +338,9 @@ enum err loop_open(int listen_fd, const struct bounds *bounds, struct plan *plan
             .forwarder = forwarder_open(&loop->uv, writes->primary, writes->forward_timeout_ms),
         };
     }
+    meter_serve(&loop->meter, plan->release->definition);
     loop->answers = (struct loop_answers){
-        .request = answer_from_plan, .refusal = refuse_from_plan, .context = &loop->answerer};
+        .request = answer_from_plan, .refusal = refuse_from_plan, .context = loop};
     *out = loop;
     return ERR_NONE;
 }
@@ -321,9 +385,7 @@ void loop_stop(struct loop *loop)
 void loop_add_traffic(const struct loop *loop, struct traffic *traffic)
 {
     traffic->connections += atomic_load_explicit(&loop->connection_count, memory_order_relaxed);
-    for (unsigned class = 0; class < STATUS_CLASSES; class ++) {
-        traffic->answers[class] += head_count(&loop->answerer.heads, class);
-    }
+    traffic_add(traffic, &loop->meter);
 }
 
 void loop_join(struct loop *loop)

@@ -23,8 +23,9 @@
 #include "service/answer.h"
 #include "service/bounds.h"
 #include "service/later.h"
-#include "service/request_id.h"
+#include "service/meter.h"
 #include "service/plan.h"
+#include "service/request_id.h"
 
 enum {
     LOOP_INPUT_SIZE = 64 << 10, /* one read */
@@ -50,11 +51,13 @@ struct loop {
     struct acceptor acceptor;
     uv_async_t wake;
     uv_timer_t tick;
+    uv_prepare_t sleep; /* the loop is about to wait */
     uv_thread_t thread;
     bool has_thread;
     bool is_closed;
     struct loop_answers answers;
-    struct answerer answerer; /* of a loop that serves a plan: its context */
+    struct answerer answerer; /* of a loop that serves a plan */
+    struct meter meter;       /* of a loop that serves a plan */
     struct request_ids ids;
     struct buffer out;              /* the answers to what was read last */
     struct connection *connections; /* all of them, the newest first */
@@ -99,7 +102,7 @@ void loop_stop(struct loop *loop);
 /* Waits for the thread to end. */
 void loop_join(struct loop *loop);
 
-/* Adds what it did to TRAFFIC (metrics.h), which is of all loops together. */
+/* Adds what it did to TRAFFIC (traffic.h), which is of all loops together. */
 void loop_add_traffic(const struct loop *loop, struct traffic *traffic);
 
 /* Accepts NULL. What requests were answered with and is at work must be ready by then. */
@@ -108,7 +111,10 @@ void loop_close(struct loop *loop);
 void loop_add(struct loop *loop, struct connection *connection);
 void loop_remove(struct loop *loop, struct connection *connection);
 
-/* Empties `out` and gives back a large one. */
+/* Has LATER append its answer to `out`, and frees it. */
+void loop_answer_later(struct loop *loop, struct later *later);
+
+/* What is in `out` was sent: empties it and gives back a large one. */
 void loop_reset_output(struct loop *loop);
 
 #endif

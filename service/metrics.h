@@ -9,14 +9,8 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
-#include "service/head.h"
 #include "service/status.h"
-
-/* What all loops did together, added up when somebody asks. */
-struct traffic {
-    uint64_t connections;             /* open now */
-    uint64_t answers[STATUS_CLASSES]; /* since the start, by the first digit of their status */
-};
+#include "service/traffic.h"
 
 /* Appends all of it. NOW_MS is since 1970. */
 void metrics_write(const struct status_view *view, const struct traffic *traffic, int64_t now_ms,

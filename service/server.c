@@ -155,7 +155,7 @@ static void note_plan(struct server *server, struct plan *plan)
 {
     plan_drop(server->plan);
     server->plan = plan_hold(plan);
-    status_serve(&server->status, plan);
+    status_serve(&server->status, plan, timestamp_now_ms());
     scrubber_serve(&server->scrubber, plan);
 }
 
@@ -175,7 +175,7 @@ static void on_refused(void *context)
 {
     struct server *server = context;
 
-    status_refused(&server->status);
+    status_refused(&server->status, server->swap.target, &server->swap.msg, timestamp_now_ms());
 }
 
 /* On the scrubber's thread, which ends before this handle is closed. */
@@ -422,7 +422,7 @@ static struct server *server_make(const struct server_options *options)
     server->scrubber.on_mended = on_mended;
     server->scrubber.context = server;
     writes_init(&server->writes, options->write_rate, &options->proxies);
-    status_init(&server->status, timestamp_now_ms());
+    status_init(&server->status, timestamp_now_ms(), options->max_age_ms);
     return server;
 }
 

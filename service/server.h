@@ -32,6 +32,7 @@ struct server_options {
     bool no_gzip;                       /* answers are sent as they are */
     int64_t drain_ms;                   /* from SIGTERM to the stop */
     const char *admin;                  /* "HOST:PORT" of /healthz, /readyz and /metrics, or NULL */
+    int64_t max_age_ms;                 /* of data, beyond which /readyz says no; 0: any age */
     uint64_t scrub_bytes_per_second;    /* read again in the background; 0: nothing */
     int64_t scrub_every_ms;             /* from one pass to the next */
     const struct repair_source *repair; /* where good files come from, or NULL */

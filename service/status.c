@@ -4,9 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-void status_init(struct status *status, int64_t now_ms)
+void status_init(struct status *status, int64_t now_ms, int64_t max_age_ms)
 {
     memset(status, 0, sizeof *status);
+    status->view.max_age_ms = max_age_ms;
     status->view.started_ms = now_ms;
     uv_mutex_init(&status->lock);
 }
@@ -16,10 +17,11 @@ void status_free(struct status *status)
     uv_mutex_destroy(&status->lock);
 }
 
-void status_read(struct status *status, struct status_view *out)
+void status_read(struct status *status, int64_t now_ms, struct status_view *out)
 {
     uv_mutex_lock(&status->lock);
     *out = status->view;
+    out->now_ms = now_ms;
     if (status->writes != NULL) {
         writes_look(status->writes, &out->writes);
     }
@@ -33,7 +35,38 @@ void status_take_writes(struct status *status, const struct writes *writes)
     uv_mutex_unlock(&status->lock);
 }
 
-void status_serve(struct status *status, const struct plan *plan)
+static void note_collections(struct status_view *view, const struct manifest *manifest)
+{
+    view->collection_count = 0;
+    for (unsigned i = 0;
+         i < manifest->collection_count && view->collection_count < DEFINITION_COLLECTIONS_MAX;
+         i++) {
+        const struct manifest_collection *from = &manifest->collections[i];
+        struct status_collection *to = &view->collections[view->collection_count++];
+
+        *to = (struct status_collection){.rows = from->row_count, .keys = from->key_count};
+        snprintf(to->name, sizeof to->name, "%.*s", SLICE_ARG(from->name));
+        for (unsigned k = 0; k < manifest->file_count; k++) {
+            bool is_its = slice_equal(manifest->files[k].collection, from->name);
+
+            to->bytes += is_its ? manifest->files[k].size_bytes : 0;
+        }
+    }
+}
+
+/* Room for an event, the newest; the oldest makes it. */
+static struct status_event *add_event(struct status_view *view, const char *release, int64_t now_ms)
+{
+    struct status_event *first = &view->events[0];
+
+    memmove(first + 1, first, (STATUS_EVENTS_MAX - 1) * sizeof *first);
+    view->event_count += view->event_count < STATUS_EVENTS_MAX;
+    *first = (struct status_event){.at_ms = now_ms, .times = 1};
+    snprintf(first->release, sizeof first->release, "%s", release);
+    return first;
+}
+
+void status_serve(struct status *status, const struct plan *plan, int64_t now_ms)
 {
     const struct manifest *manifest = plan->release->manifest;
     struct status_view *view = &status->view;
@@ -48,6 +81,8 @@ void status_serve(struct status *status, const struct plan *plan)
     view->built_ms = manifest->built_ms;
     view->damage_count = 0;
     view->failure_count = 0;
+    note_collections(view, manifest);
+    (void)add_event(view, plan->release_name, now_ms);
     status->plan = plan;
     uv_mutex_unlock(&status->lock);
 }
@@ -59,10 +94,25 @@ void status_stop(struct status *status)
     uv_mutex_unlock(&status->lock);
 }
 
-void status_refused(struct status *status)
+void status_refused(struct status *status, const char *dir, const struct errmsg *reason,
+                    int64_t now_ms)
 {
+    const char *slash = strrchr(dir, '/');
+    const char *name = slash == NULL ? dir : slash + 1;
+    struct status_view *view = &status->view;
+    struct status_event *event = &view->events[0];
+
     uv_mutex_lock(&status->lock);
-    status->view.refusals++;
+    view->refusals++;
+    if (view->event_count > 0 && event->is_refused && strcmp(event->release, name) == 0 &&
+        strcmp(event->reason.text, reason->text) == 0) {
+        event->times++;
+        event->at_ms = now_ms;
+    } else {
+        event = add_event(view, name, now_ms);
+        event->is_refused = true;
+        event->reason = *reason;
+    }
     uv_mutex_unlock(&status->lock);
 }
 
@@ -271,6 +321,11 @@ void status_reasons(const struct status_view *view, struct buffer *out)
     }
     if (!view->is_serving) {
         buffer_append_str(out, "no release is open yet\n");
+    } else if (view->max_age_ms > 0 && view->now_ms - view->built_ms > view->max_age_ms) {
+        buffer_printf(out,
+                      "the data is %" PRId64 " s old, more than the %" PRId64
+                      " s of --max-age: see why no newer release comes\n",
+                      (view->now_ms - view->built_ms) / 1000, view->max_age_ms / 1000);
     }
     for (unsigned i = 0; i < view->damage_count; i++) {
         const struct status_damage *at = &view->damages[i];

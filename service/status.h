@@ -24,6 +24,24 @@ enum {
     STATUS_FAILURES_MAX = 16,
     STATUS_PATH_MAX = 128,
     STATUS_NAME_MAX = 64,
+    STATUS_EVENTS_MAX = 12,
+};
+
+/* What a collection of the release that is served holds. */
+struct status_collection {
+    char name[STATUS_NAME_MAX];
+    uint64_t rows;
+    uint64_t keys;
+    uint64_t bytes; /* of its files */
+};
+
+/* A release that was served from then on, or refused. */
+struct status_event {
+    int64_t at_ms; /* the last time */
+    char release[STATUS_NAME_MAX];
+    bool is_refused;
+    uint64_t times;       /* is_refused: in a row, for the same reason */
+    struct errmsg reason; /* is_refused: why */
 };
 
 /* One damaged page of the release that is served. */
@@ -56,6 +74,12 @@ struct status_view {
     uint64_t repairs;
     uint64_t repair_failures;
     struct writes_view writes;
+    struct status_collection collections[DEFINITION_COLLECTIONS_MAX];
+    unsigned collection_count;
+    struct status_event events[STATUS_EVENTS_MAX]; /* the last ones, the newest first */
+    unsigned event_count;
+    int64_t now_ms;        /* when this was looked at */
+    int64_t max_age_ms;    /* beyond which data is too old; 0: any age will do */
     unsigned damage_count; /* beyond STATUS_DAMAGES_MAX they are logged only */
     struct status_damage damages[STATUS_DAMAGES_MAX];
     unsigned failure_count; /* beyond STATUS_FAILURES_MAX they are logged only */
@@ -70,19 +94,27 @@ struct status {
     struct status_view view;
 };
 
-/* NOW_MS is when the process began. */
-void status_init(struct status *status, int64_t now_ms);
+/*
+ * NOW_MS is when the process began. With data older than MAX_AGE_MS no requests should be sent here; 0:
+ * any age will do.
+ */
+void status_init(struct status *status, int64_t now_ms, int64_t max_age_ms);
 void status_free(struct status *status);
 
-/* A copy; OUT is large, so best not on the stack. */
-void status_read(struct status *status, struct status_view *out);
+/* A copy, as of NOW_MS; OUT is large, so best not on the stack. */
+void status_read(struct status *status, int64_t now_ms, struct status_view *out);
 
 /* WRITES are taken from now on; they stay open until nobody reads any more. */
 void status_take_writes(struct status *status, const struct writes *writes);
 
-/* PLAN is served from now on; what was damaged in the one before is forgotten. */
-void status_serve(struct status *status, const struct plan *plan);
-void status_refused(struct status *status);
+/* PLAN is served from NOW_MS on; what was damaged in the one before is forgotten. */
+void status_serve(struct status *status, const struct plan *plan, int64_t now_ms);
+
+/* The release in DIR could not be opened. */
+void status_refused(struct status *status, const char *dir, const struct errmsg *reason,
+                    int64_t now_ms);
+
+/* It is about to end: not ready from now on. */
 void status_stop(struct status *status);
 
 /* ---- scrubbing of PLAN; what it says of one that is served no longer is dropped ---- */

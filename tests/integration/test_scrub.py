@@ -40,8 +40,10 @@ class TestScrub(ServedCase):
                          "text/plain; version=0.0.4; charset=utf-8")
         self.assertIn('\nvitrine_release_info{release="000001",definition="shelf"} 1\n',
                       answer.text)
-        self.assertEqual(self.metric('vitrine_requests_total{status="2xx"}'), 1)
-        self.assertEqual(self.metric('vitrine_requests_total{status="4xx"}'), 1)
+        self.assertEqual(self.metric(
+            'vitrine_requests_total{method="GET",route="/branches/:branch_id",status="200"}'), 1)
+        self.assertEqual(self.metric(
+            'vitrine_requests_total{method="other",route="none",status="404"}'), 1)
         self.assertEqual(self.metric("vitrine_ready"), 1)
         self.assertLess(self.metric("vitrine_data_age_seconds"), 600)
         self.assertLess(abs(time.time() - self.metric("process_start_time_seconds")), 600)

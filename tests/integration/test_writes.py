@@ -392,6 +392,20 @@ class TestSlow(WritingCase):
         self.assertEqual(client.answer().status, 201)
         self.assertEqual(json.loads(client.answer().body)["id"], 2)
 
+    def test_a_write_is_timed_until_its_answer(self):
+        self.serve_with_admin()
+        labels = 'method="POST",route="/branches"'
+        client = self.client()
+        with self.locked():
+            client.send(post("/branches", {"name": "a"}))
+            self.wait_for_writes(1)
+            self.assertNotIn(labels, self.metrics())
+            time.sleep(0.3)
+        self.assertEqual(client.answer().status, 201)
+        support.wait_until(lambda: f"_count{{{labels}}} 1\n" in self.metrics(), what="its count")
+        self.assertIn(f'vitrine_requests_total{{{labels},status="201"}} 1\n', self.metrics())
+        self.assertIn(f'_bucket{{{labels},le="0.25"}} 0\n', self.metrics())
+
     def test_a_write_that_takes_too_long_is_503_and_not_done(self):
         self.serve("--write-timeout", "500ms")
         with self.locked():

@@ -25,6 +25,11 @@ static struct status_view *serving_view(void)
     view->scrubbed_pages = 100;
     view->scrub_passes = 1;
     view->scrub_passed_ms = 1000007001;
+    snprintf(view->collections[0].name, STATUS_NAME_MAX, "loans");
+    view->collections[0].rows = 30;
+    view->collections[0].keys = 20;
+    view->collections[0].bytes = 4096;
+    view->collection_count = 1;
     view->writes = (struct writes_view){
         .is_open = true,
         .is_connected = true,
@@ -44,10 +49,33 @@ static void add_damage(struct status_view *view, const char *file, uint64_t page
 
 static void write_all(const struct status_view *view, struct buffer *out)
 {
-    struct traffic traffic = {.connections = 5, .answers = {0, 0, 7, 0, 9, 1}};
+    struct route_traffic *routes = memory_calloc(3, sizeof *routes);
+    struct traffic traffic = {
+        .connections = 5,
+        .states = {[METER_IDLE] = 3, [METER_WRITING] = 2},
+        .bytes = 12345,
+        .accepted = 20,
+        .refused = 4,
+        .routes = routes,
+        .route_count = 3,
+    };
 
+    routes[0].method = ROUTE_METHODS;
+    routes[0].path = "";
+    routes[0].statuses[404] = 9;
+    routes[1].method = ROUTE_GET;
+    routes[1].path = "/loans/:id";
+    routes[1].statuses[200] = 7;
+    routes[1].statuses[503] = 1;
+    routes[1].buckets[0] = 5;
+    routes[1].buckets[2] = 2;
+    routes[1].buckets[METER_BOUNDS] = 1;
+    routes[1].time_ns = 2000300004;
+    routes[2].method = ROUTE_PUT;
+    routes[2].path = "/never";
     buffer_init(out, 1 << 20);
     metrics_write(view, &traffic, 1000010250, out);
+    traffic_free(&traffic);
 }
 
 static void every_value_is_told(void **state)
@@ -71,9 +99,17 @@ static void every_value_is_told(void **state)
         "vitrine_writes_total{end=\"key_conflict\"} 5\n",
         "vitrine_writes_total{end=\"away\"} 6\n",
         "vitrine_connections_open 5\n",
-        "vitrine_requests_total{status=\"2xx\"} 7\n",
-        "vitrine_requests_total{status=\"4xx\"} 9\n",
-        "vitrine_requests_total{status=\"5xx\"} 1\n",
+        "vitrine_connections{state=\"idle\"} 3\n",
+        "vitrine_connections{state=\"writing\"} 2\n",
+        "vitrine_connections_accepted_total 20\n",
+        "vitrine_connections_refused_total 4\n",
+        "vitrine_response_bytes_total 12345\n",
+        "vitrine_requests_total{method=\"other\",route=\"none\",status=\"404\"} 9\n",
+        "vitrine_requests_total{method=\"GET\",route=\"/loans/:id\",status=\"200\"} 7\n",
+        "vitrine_requests_total{method=\"GET\",route=\"/loans/:id\",status=\"503\"} 1\n",
+        "vitrine_collection_rows{collection=\"loans\"} 30\n",
+        "vitrine_collection_keys{collection=\"loans\"} 20\n",
+        "vitrine_collection_bytes{collection=\"loans\"} 4096\n",
         "process_start_time_seconds 1000000.123\n",
     };
     struct status_view *view = serving_view();
@@ -89,6 +125,34 @@ static void every_value_is_told(void **state)
             fail_msg("missing: %s\nin: %s", lines[i], buffer_str(&out));
         }
     }
+    buffer_free(&out);
+    free(view);
+}
+
+static void buckets_add_up_and_bounds_are_seconds(void **state)
+{
+    static const char expected[] =
+        "vitrine_request_duration_seconds_bucket{method=\"GET\",route=\"/loans/"
+        ":id\",le=\"2.5e-05\"}"
+        " 5\n"
+        "vitrine_request_duration_seconds_bucket{method=\"GET\",route=\"/loans/:id\",le=\"5e-05\"}"
+        " 5\n"
+        "vitrine_request_duration_seconds_bucket{method=\"GET\",route=\"/loans/:id\",le=\"0.0001\"}"
+        " 7\n";
+    static const char end[] =
+        "vitrine_request_duration_seconds_bucket{method=\"GET\",route=\"/loans/:id\",le=\"1\"} 7\n"
+        "vitrine_request_duration_seconds_bucket{method=\"GET\",route=\"/loans/:id\",le=\"+Inf\"}"
+        " 8\n"
+        "vitrine_request_duration_seconds_sum{method=\"GET\",route=\"/loans/:id\"} 2.000300004\n"
+        "vitrine_request_duration_seconds_count{method=\"GET\",route=\"/loans/:id\"} 8\n";
+    struct status_view *view = serving_view();
+    struct buffer out;
+
+    (void)state;
+    write_all(view, &out);
+    assert_non_null(strstr(buffer_str(&out), expected));
+    assert_non_null(strstr(buffer_str(&out), end));
+    assert_null(strstr(buffer_str(&out), "/never"));
     buffer_free(&out);
     free(view);
 }
@@ -115,13 +179,15 @@ static void every_sample_follows_its_help_and_type(void **state)
             line = strtok_r(NULL, "\n", &rest);
             assert_int_equal(sscanf(line, "# TYPE %99s %99s", other, type), 2);
             assert_string_equal(other, name);
-            assert_true(strcmp(type, "counter") == 0 || strcmp(type, "gauge") == 0);
+            assert_true(strcmp(type, "counter") == 0 || strcmp(type, "gauge") == 0 ||
+                        strcmp(type, "histogram") == 0);
             assert_int_equal(strcmp(type, "counter") == 0,
                              strlen(name) > 6 && strcmp(name + strlen(name) - 6, "_total") == 0);
             metrics++;
         } else {
             assert_memory_equal(line, name, strlen(name));
-            assert_true(line[strlen(name)] == ' ' || line[strlen(name)] == '{');
+            assert_true(line[strlen(name)] == ' ' || line[strlen(name)] == '{' ||
+                        line[strlen(name)] == '_');
         }
     }
     assert_true(metrics >= 15);
@@ -164,12 +230,37 @@ static void reasons_are_one_a_line_and_name_file_and_page(void **state)
     free(view);
 }
 
+static void data_beyond_its_age_is_a_reason_with_both_numbers(void **state)
+{
+    struct status_view *view = serving_view();
+    struct buffer out;
+
+    (void)state;
+    buffer_init(&out, 4096);
+    view->max_age_ms = 60000;
+    view->now_ms = view->built_ms + 60000;
+    status_reasons(view, &out);
+    assert_int_equal(out.len, 0);
+    view->now_ms += 1500;
+    status_reasons(view, &out);
+    assert_string_equal(buffer_str(&out), "the data is 61 s old, more than the 60 s of --max-age: "
+                                          "see why no newer release comes\n");
+    view->max_age_ms = 0;
+    buffer_clear(&out);
+    status_reasons(view, &out);
+    assert_int_equal(out.len, 0);
+    buffer_free(&out);
+    free(view);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_value_is_told),
+        cmocka_unit_test(buckets_add_up_and_bounds_are_seconds),
         cmocka_unit_test(every_sample_follows_its_help_and_type),
         cmocka_unit_test(without_a_release_there_is_nothing_told_of_one),
+        cmocka_unit_test(data_beyond_its_age_is_a_reason_with_both_numbers),
         cmocka_unit_test(reasons_are_one_a_line_and_name_file_and_page),
     };
 

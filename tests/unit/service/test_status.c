@@ -24,7 +24,7 @@ static int setup(void **state)
 {
     struct serving *serving = memory_calloc(1, sizeof *serving);
 
-    status_init(&serving->status, 0);
+    status_init(&serving->status, 0, 0);
     serving->plan = (const struct plan *)serving;
     serving->status.plan = serving->plan;
     serving->status.view.is_serving = true;
@@ -149,9 +149,47 @@ static void what_another_release_failed_at_is_not_told(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void refusals_in_a_row_for_one_reason_are_one_event(void **state)
+{
+    struct serving *serving = *state;
+    const struct status_view *view = &serving->status.view;
+
+    status_refused(&serving->status, "root/releases/000002", &away, 10);
+    status_refused(&serving->status, "root/releases/000002", &away, 20);
+    assert_int_equal(view->event_count, 1);
+    assert_int_equal(view->events[0].times, 2);
+    assert_int_equal(view->events[0].at_ms, 20);
+    assert_string_equal(view->events[0].release, "000002");
+    assert_string_equal(view->events[0].reason.text, away.text);
+    status_refused(&serving->status, "root/releases/000002", &bad, 30);
+    status_refused(&serving->status, "root/releases/000003", &bad, 40);
+    assert_int_equal(view->event_count, 3);
+    assert_string_equal(view->events[0].release, "000003");
+    assert_string_equal(view->events[2].reason.text, away.text);
+    assert_int_equal(view->refusals, 4);
+}
+
+static void the_oldest_events_make_room(void **state)
+{
+    struct serving *serving = *state;
+    const struct status_view *view = &serving->status.view;
+    char dir[32];
+
+    for (int i = 1; i <= STATUS_EVENTS_MAX + 5; i++) {
+        snprintf(dir, sizeof dir, "%06d", i);
+        status_refused(&serving->status, dir, &away, i);
+    }
+    assert_int_equal(view->event_count, STATUS_EVENTS_MAX);
+    assert_int_equal(view->events[0].at_ms, STATUS_EVENTS_MAX + 5);
+    assert_int_equal(view->events[STATUS_EVENTS_MAX - 1].at_ms, 6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(refusals_in_a_row_for_one_reason_are_one_event, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(the_oldest_events_make_room, setup, teardown),
         TEST(a_failed_repair_is_new_once_for_each_file_and_reason),
         TEST(why_a_file_is_not_repaired_is_told_until_it_is),
         TEST(a_file_that_somebody_else_mended_fails_no_longer),

@@ -1,0 +1,23 @@
+/*
+ * The part of /metrics that tells of requests and connections, and what both parts are written with.
+ *
+ * Thread-safety: no state.
+ */
+#ifndef VITRINE_SERVICE_METRICS_TRAFFIC_H
+#define VITRINE_SERVICE_METRICS_TRAFFIC_H
+
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "service/traffic.h"
+
+/* The two lines before the samples of a metric. */
+void metrics_begin(struct buffer *out, const char *name, const char *type, const char *help);
+
+/* A metric with one sample. */
+void metrics_write_count(struct buffer *out, const char *name, const char *type, const char *help,
+                         uint64_t value);
+
+void metrics_write_traffic(const struct traffic *traffic, struct buffer *out);
+
+#endif

@@ -1,0 +1,123 @@
+"""What /metrics and /readyz tell of requests, their time, and connections.
+
+ctest: threads
+"""
+
+import json
+import re
+import socket
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+import shelf
+import support
+from scrubbing import SECONDS, ServedCase
+from shelf import Client, get
+
+LOANS = 'method="GET",route="/loans"'
+TIMES = "vitrine_request_duration_seconds"
+
+
+class TestMetrics(ServedCase):
+    """One service a test."""
+
+    def count(self, labels):
+        """The value of a sample of requests, or 0."""
+        text = support.get(self.admin, "/metrics").text
+        found = re.search(rf"^vitrine_requests_total{{{re.escape(labels)}}} (\d+)$", text,
+                          re.MULTILINE)
+        return int(found[1]) if found else 0
+
+    def test_requests_are_counted_by_route_and_status_on_all_threads(self):
+        self.serve("--threads", 2)
+        for _ in range(8):
+            support.get(self.port, "/loans?branch=5")
+        support.get(self.port, "/loans")
+        support.request(self.port, "/loans", method="PUT")
+        with Client(self.port) as client:
+            client.send(b"nonsense\r\n\r\n")
+            self.assertEqual(client.answer().status, 400)
+        self.assertEqual(self.count(LOANS + ',status="200"'), 8)
+        self.assertEqual(self.count(LOANS + ',status="422"'), 1)
+        self.assertEqual(self.count('method="other",route="none",status="405"'), 1)
+        self.assertEqual(self.count('method="other",route="none",status="400"'), 1)
+
+    def test_each_answer_is_timed_also_when_many_come_at_once(self):
+        self.serve()
+        with Client(self.port) as client:
+            client.send(get("/loans?branch=5") * 500 + get("/branches/1"))
+            sizes = [client.answer() for _ in range(501)]
+        # An answer may arrive before it is counted as sent.
+        support.wait_until(lambda: f"{TIMES}_count{{{LOANS}}} 500\n" in
+                           support.get(self.admin, "/metrics").text, SECONDS, "500 answers")
+        self.assertEqual(self.metric(f'{TIMES}_bucket{{{LOANS},le="+Inf"}}'), 500)
+        self.assertEqual(self.metric(f'{TIMES}_bucket{{{LOANS},le="1"}}'), 500)
+        self.assertGreater(self.metric(f"{TIMES}_sum{{{LOANS}}}"), 0)
+        self.assertLess(self.metric(f"{TIMES}_sum{{{LOANS}}}"), 500)
+        self.assertEqual(self.metric("vitrine_response_bytes_total"),
+                         sum(len(answer.head) + 4 + len(answer.body) for answer in sizes))
+
+    def test_counters_go_on_over_a_swap(self):
+        self.serve()
+        support.get(self.port, "/loans?branch=5")
+        self.shelf.set_version(1)
+        self.shelf.build()
+        support.wait_until(lambda: b'"version":1' in support.get(self.port, "/branches/1").body,
+                           SECONDS, "release 2")
+        support.get(self.port, "/loans?branch=5")
+        self.assertEqual(self.count(LOANS + ',status="200"'), 2)
+
+    def test_connections_are_told_by_their_state(self):
+        self.serve()
+        slow = Client(self.port, receive_buffer=4096)
+        self.addCleanup(slow.socket.close)
+        slow.send(get(f"/loans?branch={shelf.LARGE_BRANCH}&count=10000") * 8)
+        head = Client(self.port)
+        self.addCleanup(head.socket.close)
+        head.send(b"GET /loans HTTP/1.1\r\nHos")
+        idle = socket.create_connection(("127.0.0.1", self.port))
+        self.addCleanup(idle.close)
+        for state in ("writing", "reading", "idle"):
+            support.wait_until(
+                lambda s=state: self.metric(f'vitrine_connections{{state="{s}"}}') == 1, SECONDS,
+                state)
+        self.assertEqual(self.metric("vitrine_connections_open"), 3)
+        self.assertEqual(self.metric("vitrine_connections_accepted_total"), 3)
+
+    def test_connections_that_are_one_too_many_are_counted(self):
+        self.serve("--connections", 1)
+        with Client(self.port) as first:
+            first.send(get("/branches/1"))
+            first.answer()
+            with Client(self.port) as second:
+                self.assertTrue(second.ended())
+        self.assertEqual(self.metric("vitrine_connections_refused_total"), 1)
+
+    def test_collections_are_told_with_their_sizes(self):
+        self.serve()
+        release = Path(self.root, "releases", "000001")
+        files = json.loads((release / "manifest.json").read_text(encoding="utf-8"))["files"]
+        for name, keys in (("branches", shelf.BRANCHES), ("loans", shelf.BRANCHES // 9 * 8 + 3)):
+            label = f'{{collection="{name}"}}'
+            self.assertEqual(self.metric("vitrine_collection_bytes" + label),
+                             sum(file["size"] for file in files if file.get("collection") == name))
+            self.assertEqual(self.metric("vitrine_collection_keys" + label), keys)
+        self.assertGreaterEqual(self.metric('vitrine_collection_rows{collection="loans"}'),
+                                shelf.LARGE_LOANS)
+
+    def test_a_node_whose_data_is_too_old_is_not_ready_until_newer_comes(self):
+        self.serve("--max-age", "3s")
+        support.wait_until(lambda: self.ready().status == 503, SECONDS, "data that is too old")
+        self.assertRegex(self.ready().text,
+                         r"^the data is \d+ s old, more than the 3 s of --max-age: "
+                         r"see why no newer release comes\n$")
+        self.assertEqual(self.metric("vitrine_ready"), 0)
+        self.assertEqual(support.get(self.port, "/branches/1").status, 200)
+        self.shelf.set_version(1)
+        self.shelf.build()
+        support.wait_until(lambda: self.ready().status == 200, SECONDS, "newer data")
+
+
+if __name__ == "__main__":
+    support.main()
