@@ -1,6 +1,8 @@
 /*
  * vitrine serve: answers requests from the release that a root leads to.
  */
+#include <string.h>
+
 #include "base/options.h"
 #include "commands/commands.h"
 #include "commands/repair_options.h"
@@ -33,6 +35,9 @@ struct serve_options {
     int64_t drain_ms;
     const char *admin;
     int64_t max_age_ms;
+    const char *access_log;
+    const char *access_log_format;
+    int64_t access_log_sample;
     int64_t scrub;
     int64_t scrub_every_ms;
     const char *repair_from;
@@ -87,6 +92,13 @@ static const struct option options[] = {
                 "where /healthz, /readyz and /metrics are answered; by default nowhere"),
     OPTION_DURATION("max-age", "TIME", "0", struct serve_options, max_age_ms,
                     "/readyz refuses when the data is older than that; 0: whatever its age"),
+    OPTION_TEXT("access-log", "FILE", NULL, struct serve_options, access_log,
+                "a line a request goes there, or to standard output for \"-\"; SIGHUP opens it "
+                "again"),
+    OPTION_TEXT("access-log-format", "FORMAT", "text", struct serve_options, access_log_format,
+                "how lines are written: text (key=value) or json"),
+    OPTION_INTEGER("access-log-sample", "N", "1", 1, 1000000000, struct serve_options,
+                   access_log_sample, "one line in N requests; errors always have theirs"),
     OPTION_SIZE("scrub", "RATE", "10M", struct serve_options, scrub,
                 "bytes a second that are read again in the background to find damage; 0 does "
                 "without"),
@@ -180,6 +192,20 @@ static enum err read_bounds(const struct serve_options *o, struct bounds *out, s
     return ERR_NONE;
 }
 
+static enum err read_access(const struct serve_options *o, struct access_log_options *out,
+                            struct errmsg *msg)
+{
+    *out = (struct access_log_options){
+        .path = o->access_log,
+        .is_json = strcmp(o->access_log_format, "json") == 0,
+        .sample = (unsigned)o->access_log_sample,
+    };
+    return out->is_json || strcmp(o->access_log_format, "text") == 0
+               ? ERR_NONE
+               : err_set(msg, ERR_USAGE, "--access-log-format: \"%s\" is neither text nor json",
+                         o->access_log_format);
+}
+
 static enum err serve(const struct serve_options *o, struct errmsg *msg)
 {
     const struct writer_options writer = {
@@ -192,10 +218,14 @@ static enum err serve(const struct serve_options *o, struct errmsg *msg)
     struct primary primary;
     struct proxies proxies = {.count = 0};
     struct bounds bounds;
+    struct access_log_options access;
     enum err rc = read_repair(o, &repair, msg);
 
     if (rc == ERR_NONE) {
         rc = read_bounds(o, &bounds, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = read_access(o, &access, msg);
     }
     if (rc == ERR_NONE) {
         rc = trust_from_options(&o->trust, &trust, msg);
@@ -216,6 +246,7 @@ static enum err serve(const struct serve_options *o, struct errmsg *msg)
                 .drain_ms = o->drain_ms,
                 .admin = o->admin,
                 .max_age_ms = o->max_age_ms,
+                .access = access,
                 .scrub_bytes_per_second = (uint64_t)o->scrub,
                 .scrub_every_ms = o->scrub_every_ms,
                 .source = o->source != NULL ? &writer : NULL,

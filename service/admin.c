@@ -9,6 +9,7 @@
 
 struct admin {
     struct status *status;
+    struct access_log *access; /* or NULL */
     struct loop *loop;
     struct loop *const *loops; /* written before loop_count */
     atomic_uint loop_count;
@@ -50,6 +51,9 @@ static unsigned write_metrics(struct admin *admin, struct buffer *out)
 
     for (unsigned i = 0; i < count; i++) {
         loop_add_traffic(admin->loops[i], &traffic);
+    }
+    if (admin->access != NULL) {
+        access_log_look(admin->access, &traffic.log_lines, &traffic.log_dropped);
     }
     status_read(admin->status, now_ms, &admin->view);
     metrics_write(&admin->view, &traffic, now_ms, out);
@@ -124,7 +128,8 @@ static void on_refusal(void *context, unsigned status, struct slice id, struct b
     head_end(&admin->heads, true, out);
 }
 
-enum err admin_open(int listen_fd, struct status *status, struct admin **out, struct errmsg *msg)
+enum err admin_open(int listen_fd, struct status *status, struct access_log *access,
+                    struct admin **out, struct errmsg *msg)
 {
     struct admin *admin = memory_calloc(1, sizeof *admin);
     struct bounds bounds = bounds_usual();
@@ -132,6 +137,7 @@ enum err admin_open(int listen_fd, struct status *status, struct admin **out, st
 
     bounds.connections = ADMIN_CONNECTIONS_MAX;
     admin->status = status;
+    admin->access = access;
     atomic_init(&admin->loop_count, 0);
     head_writer_init(&admin->heads);
     admin->heads.is_private = true;

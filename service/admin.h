@@ -12,6 +12,7 @@
 #define VITRINE_SERVICE_ADMIN_H
 
 #include "base/err.h"
+#include "service/access_log.h"
 #include "service/loop.h"
 #include "service/status.h"
 
@@ -19,9 +20,9 @@ enum { ADMIN_CONNECTIONS_MAX = 64 };
 
 struct admin;
 
-/* Listens on LISTEN_FD, which it closes. STATUS must outlive it. */
-MUST_CHECK enum err admin_open(int listen_fd, struct status *status, struct admin **out,
-                               struct errmsg *msg);
+/* Listens on LISTEN_FD, which it closes. STATUS must outlive it, and ACCESS, unless that is NULL. */
+MUST_CHECK enum err admin_open(int listen_fd, struct status *status, struct access_log *access,
+                               struct admin **out, struct errmsg *msg);
 
 /* The COUNT loops whose traffic is told; none of them may be closed before the admin is. */
 void admin_set_loops(struct admin *admin, struct loop *const *loops, unsigned count);

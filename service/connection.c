@@ -233,8 +233,11 @@ static const struct http_handler handler = {
 };
 
 /* What it was called is not known: it may not have come so far. */
-static void refuse(struct loop *loop, unsigned status)
+static void refuse(struct connection *connection, unsigned status)
 {
+    struct loop *loop = connection->loop;
+
+    loop->refused = connection;
     loop->answers.refusal(loop->answers.context, status, request_id(&loop->ids, slice_of(NULL, 0)),
                           &loop->out);
 }
@@ -297,7 +300,7 @@ static void feed(struct connection *connection, struct slice bytes)
     result = http_feed(&connection->http, bytes, &taken);
     rest = slice_of(bytes.ptr + taken, bytes.len - taken);
     if (result == FEED_REFUSED) {
-        refuse(loop, connection->http.status);
+        refuse(connection, connection->http.status);
     }
     if (connection->later != NULL) {
         wait_for_later(connection, rest);
@@ -478,7 +481,7 @@ static void cut(struct connection *connection)
         connection_close(connection);
         return;
     }
-    refuse(loop, 408);
+    refuse(connection, 408);
     send_output(connection, false);
     loop_reset_output(loop);
     if (connection->state != CONNECTION_CLOSING) {

@@ -23,13 +23,15 @@
 #include "base/buffer.h"
 #include "service/meter.h"
 
+struct access_kept;
 struct connection;
 
 struct later {
     struct connection *connection; /* that waits for it, or NULL */
     bool keep_alive;               /* it stays open after the answer; set before `answer` */
     struct later *next;
-    struct meter_mark mark; /* the loop's */
+    struct meter_mark mark;   /* the loop's, as the next */
+    struct access_kept *kept; /* NULL: no line is wanted */
     /* Once: appends the answer to OUT, unless OUT is NULL, for nobody waits; then frees itself. */
     void (*answer)(struct later *later, struct buffer *out);
 };

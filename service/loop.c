@@ -57,7 +57,7 @@ void loop_remove(struct loop *loop, struct connection *connection)
 
 void loop_reset_output(struct loop *loop)
 {
-    (void)meter_sent(&loop->meter);
+    access_sent(&loop->access, meter_sent(&loop->meter));
     if (loop->out.capacity > LOOP_OUTPUT_KEPT) {
         buffer_free(&loop->out);
     }
@@ -124,12 +124,24 @@ static void on_tick(uv_timer_t *timer)
                  loop->connection_count);
         acceptor_resume(&loop->acceptor);
     }
+    if (loop->access.log != NULL) {
+        access_flush(&loop->access);
+    }
     if (loop->refused_count > 0) {
         log_warn("connections_refused", "count=%u by_address=%u open=%u most=%u",
                  loop->refused_count, loop->crowded_count, loop->connection_count,
                  loop->bounds.connections);
         loop->refused_count = 0;
         loop->crowded_count = 0;
+    }
+}
+
+/* The client of LATER is gone. */
+static void note_lost(struct loop *loop, struct later *later)
+{
+    if (later->kept != NULL) {
+        access_answered_later(&loop->access, later->kept, 0, 0);
+        access_sent(&loop->access, 0);
     }
 }
 
@@ -140,6 +152,7 @@ static void answer_ready(struct loop *loop)
     for (struct later *at = later_queue_take(&loop->ready); at != NULL; at = next) {
         next = at->next;
         if (at->connection == NULL) {
+            note_lost(loop, at);
             at->answer(at, NULL);
         } else {
             connection_answer_later(at->connection);
@@ -241,12 +254,16 @@ static struct later *answer_from_plan(void *context, const struct request *reque
     meter_begin(&loop->meter);
     later = answer_request(&loop->answerer, request, out);
     tally = meter_tally(&loop->meter, loop->answerer.route);
-    if (later == NULL) {
-        note_answer(loop, tally, before, out);
-    } else {
+    if (later != NULL) {
         later->mark = (struct meter_mark){.tally = tally, .started_ns = loop->meter.started_ns};
+        later->kept = loop->access.log == NULL ? NULL : access_keep(&loop->access, request);
+        return later;
     }
-    return later;
+    note_answer(loop, tally, before, out);
+    if (loop->access.log != NULL) {
+        access_answered(&loop->access, request, loop->answerer.heads.status, out->len - before);
+    }
+    return NULL;
 }
 
 static void refuse_from_plan(void *context, unsigned status, struct slice id, struct buffer *out)
@@ -257,17 +274,25 @@ static void refuse_from_plan(void *context, unsigned status, struct slice id, st
     meter_begin(&loop->meter);
     answer_refusal(&loop->answerer, status, id, out);
     note_answer(loop, meter_tally(&loop->meter, -1), before, out);
+    if (loop->access.log != NULL) {
+        access_refused(&loop->access, loop->refused, status, out->len - before);
+    }
 }
 
 void loop_answer_later(struct loop *loop, struct later *later)
 {
     struct meter_mark mark = later->mark;
+    struct access_kept *kept = later->kept;
     size_t before = loop->out.len;
 
     later->answer(later, &loop->out);
     if (mark.tally != NULL) {
         meter_resume(&loop->meter, &mark);
         note_answer(loop, mark.tally, before, &loop->out);
+    }
+    if (kept != NULL) {
+        access_answered_later(&loop->access, kept, loop->answerer.heads.status,
+                              loop->out.len - before);
     }
 }
 
@@ -285,6 +310,7 @@ static struct loop *loop_make(const struct bounds *bounds)
     answerer_init(&loop->answerer);
     loop->answerer.answer_size = bounds->answer_size;
     meter_init(&loop->meter);
+    access_init(&loop->access, NULL, NULL);
     later_queue_init(&loop->ready, &loop->wake);
     return loop;
 }
@@ -296,6 +322,7 @@ static void loop_free(struct loop *loop)
     later_queue_free(&loop->ready);
     answerer_free(&loop->answerer);
     meter_free(&loop->meter);
+    access_free(&loop->access);
     buffer_free(&loop->out);
     free(loop);
 }

@@ -19,6 +19,7 @@
 
 #include "base/buffer.h"
 #include "base/err.h"
+#include "service/access.h"
 #include "service/acceptor.h"
 #include "service/answer.h"
 #include "service/bounds.h"
@@ -59,7 +60,9 @@ struct loop {
     struct answerer answerer; /* of a loop that serves a plan */
     struct meter meter;       /* of a loop that serves a plan */
     struct request_ids ids;
+    struct access access;           /* of one that has an access log, set by the owner */
     struct buffer out;              /* the answers to what was read last */
+    struct connection *refused;     /* whose request is refused, while it is */
     struct connection *connections; /* all of them, the newest first */
     atomic_uint connection_count;
     struct bounds bounds;

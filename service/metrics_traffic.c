@@ -123,4 +123,9 @@ void metrics_write_traffic(const struct traffic *traffic, struct buffer *out)
     metrics_write_count(out, "vitrine_response_bytes_total", "counter",
                         "Bytes of answers, with their heads.", traffic->bytes);
     write_connections(traffic, out);
+    metrics_write_count(out, "vitrine_access_log_lines_total", "counter",
+                        "Lines of the access log that were written.", traffic->log_lines);
+    metrics_write_count(out, "vitrine_access_log_dropped_total", "counter",
+                        "Lines that were not: the disk is full, or too slow.",
+                        traffic->log_dropped);
 }

@@ -43,6 +43,7 @@ struct server {
     struct plan *plan;                        /* that is served, one reference */
     _Atomic(const struct plan *) mended_plan; /* whose files were replaced */
     struct admin *admin;
+    struct access_log *access; /* or NULL */
     char address[ADDRESS_TEXT_MAX];
     int listen_fds[SERVER_THREADS_MAX]; /* -1: taken by its loop, or closed */
     unsigned thread_count;
@@ -107,6 +108,9 @@ static void on_signal(uv_signal_t *handle, int number)
 
     if (number == SIGHUP) {
         log_info("reload", "signal=%d", number);
+        if (server->access != NULL) {
+            access_log_reopen(server->access);
+        }
         scrubber_hurry(&server->scrubber);
         swap_reload(&server->swap);
         if (release_is_replaced(server->plan->release)) {
@@ -146,6 +150,8 @@ static void stop_loops(struct server *server)
         loop_close(server->loops[i]);
     }
     server->loop_count = 0;
+    access_log_close(server->access);
+    server->access = NULL;
 }
 
 /* ---- the start ---- */
@@ -280,6 +286,7 @@ static enum err start_loops(struct server *server, struct plan *plan, struct err
         }
     }
     for (unsigned i = 0; i < server->loop_count && rc == ERR_NONE; i++) {
+        access_init(&server->loops[i]->access, server->access, &server->options->proxies);
         rc = loop_start(server->loops[i], msg);
     }
     if (rc == ERR_NONE && server->admin != NULL) {
@@ -325,7 +332,7 @@ static enum err start_admin(struct server *server, struct errmsg *msg)
     }
     rc = listeners_open(server->options->admin, 1, &fd, address, msg);
     if (rc == ERR_NONE) {
-        rc = admin_open(fd, &server->status, &server->admin, msg);
+        rc = admin_open(fd, &server->status, server->access, &server->admin, msg);
     }
     if (rc == ERR_NONE) {
         log_info("admin_listening", "address=%s", address);
@@ -439,6 +446,7 @@ static void server_free(struct server *server)
     scrubber_free(&server->scrubber);
     status_free(&server->status);
     plan_drop(server->plan);
+    access_log_close(server->access);
     free(server);
 }
 
@@ -454,6 +462,9 @@ enum err server_run(const struct server_options *options, struct errmsg *msg)
     raise_file_limit();
     rc = listeners_open(options->listen, server->thread_count, server->listen_fds, server->address,
                         msg);
+    if (rc == ERR_NONE && options->access.path != NULL) {
+        rc = access_log_open(&options->access, &server->access, msg);
+    }
     if (rc == ERR_NONE) {
         rc = start_admin(server, msg);
     }

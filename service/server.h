@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "replica/repair.h"
 #include "replica/release.h"
+#include "service/access_log.h"
 #include "service/bounds.h"
 #include "service/primary.h"
 #include "service/proxy.h"
@@ -32,6 +33,7 @@ struct server_options {
     bool no_gzip;                       /* answers are sent as they are */
     int64_t drain_ms;                   /* from SIGTERM to the stop */
     const char *admin;                  /* "HOST:PORT" of /healthz, /readyz and /metrics, or NULL */
+    struct access_log_options access;   /* path NULL: no log of requests */
     int64_t max_age_ms;                 /* of data, beyond which /readyz says no; 0: any age */
     uint64_t scrub_bytes_per_second;    /* read again in the background; 0: nothing */
     int64_t scrub_every_ms;             /* from one pass to the next */

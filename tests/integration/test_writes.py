@@ -406,6 +406,28 @@ class TestSlow(WritingCase):
         self.assertIn(f'vitrine_requests_total{{{labels},status="201"}} 1\n', self.metrics())
         self.assertIn(f'_bucket{{{labels},le="0.25"}} 0\n', self.metrics())
 
+    def test_a_write_has_its_line_in_the_access_log_also_when_nobody_waits_for_it(self):
+        log = Path(self.path("access.log"))
+        self.serve_with_admin("--access-log", log, "--access-log-sample", 1000000)
+        with self.locked():
+            client = self.client()
+            client.send(post("/branches", {"name": "a"}))
+            self.wait_for_writes(1)
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.socket.close()
+            support.wait_until(lambda: "vitrine_connections_open 0\n" in self.metrics(),
+                               what="its end")
+        self.assert_answer(self.ask(post("/branches", {})), 422, b"Error: a branch has a name")
+
+        def written():
+            text = log.read_text(encoding="utf-8")
+            lines = [line for line in text.splitlines() if '"/branches"' in line]
+            return len(lines) == 2 and sorted(line.split(" ", 1)[1] for line in lines)
+
+        lost, failed = support.wait_until(written, what="two lines")
+        self.assertRegex(lost, r'^client=\S+ method=POST target="/branches" status=0 bytes=0 us=')
+        self.assertRegex(failed, r'^client=\S+ method=POST target="/branches" status=422 ')
+
     def test_a_write_that_takes_too_long_is_503_and_not_done(self):
         self.serve("--write-timeout", "500ms")
         with self.locked():
