@@ -1,10 +1,10 @@
 #include "service/access.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "base/number.h"
 #include "base/timestamp.h"
 #include "service/connection.h"
 
@@ -23,6 +23,43 @@ struct entry {
     char client[ADDRESS_MAX]; /* empty: it is gone */
     unsigned status;
     size_t size;
+};
+
+/* What stands before each value, and at the end. */
+struct wording {
+    const char *time;
+    const char *entry;
+    const char *client;
+    const char *method;
+    const char *target;
+    const char *status;
+    const char *bytes;
+    const char *us;
+    const char *end;
+};
+
+static const struct wording text_wording = {
+    .time = "time=",
+    .entry = " ",
+    .client = "client=",
+    .method = " method=",
+    .target = " target=",
+    .status = " status=",
+    .bytes = " bytes=",
+    .us = " us=",
+    .end = "\n",
+};
+
+static const struct wording json_wording = {
+    .time = "{\"time\":\"",
+    .entry = "\",",
+    .client = "\"client\":\"",
+    .method = "\",\"method\":\"",
+    .target = "\",\"target\":",
+    .status = ",\"status\":",
+    .bytes = ",\"bytes\":",
+    .us = ",\"us\":",
+    .end = "}\n",
 };
 
 struct access_kept {
@@ -48,6 +85,11 @@ void access_free(struct access *access)
 
 /* ---- what a line says ---- */
 
+static const struct wording *wording_of(const struct access *access)
+{
+    return access_log_options(access->log)->is_json ? &json_wording : &text_wording;
+}
+
 static const char *method_name(enum request_method method)
 {
     static const char *const names[] = {
@@ -59,20 +101,26 @@ static const char *method_name(enum request_method method)
     return names[method];
 }
 
-static void write_client(const struct access *access, const struct connection *connection,
+/* Few clients ask most of the time, proxies above all: the text of the last one is kept. */
+static void write_client(struct access *access, const struct connection *connection,
                          struct slice forwarded, char *out)
 {
     struct address peer;
     struct address client;
 
     out[0] = '\0';
-    if (connection != NULL && connection_peer(connection, &peer)) {
-        client = proxies_client(access->proxies, &peer, forwarded);
-        address_write(&client, out);
+    if (connection == NULL || !connection_peer(connection, &peer)) {
+        return;
     }
+    client = proxies_client(access->proxies, &peer, forwarded);
+    if (access->client_text[0] == '\0' || !address_equal(&client, &access->client)) {
+        access->client = client;
+        address_write(&client, access->client_text);
+    }
+    memcpy(out, access->client_text, ADDRESS_MAX);
 }
 
-static struct entry entry_of(const struct access *access, const struct request *request)
+static struct entry entry_of(struct access *access, const struct request *request)
 {
     struct entry entry = {.method = method_name(request->method), .target = request->target};
 
@@ -92,23 +140,33 @@ static bool is_wanted(struct access *access, unsigned status)
     return true;
 }
 
+static void append_number(struct buffer *out, uint64_t value)
+{
+    char *room = buffer_reserve(out, NUMBER_TEXT_MAX);
+
+    if (room != NULL) {
+        out->len += write_integer(room, (int64_t)value);
+    }
+}
+
 /* No value has a line feed: texts are written as JSON has them, in both formats. */
 static void write_entry(struct access *access, const struct entry *entry)
 {
+    const struct wording *wording = wording_of(access);
     struct buffer *out = &access->open;
     size_t before = out->len;
-    const char *client = entry->client[0] == '\0' ? "-" : entry->client;
 
-    if (access_log_options(access->log)->is_json) {
-        buffer_printf(out, "\"client\":\"%s\",\"method\":\"%s\",\"target\":", client,
-                      entry->method);
-        json_write_string(out, entry->target);
-        buffer_printf(out, ",\"status\":%u,\"bytes\":%zu\n", entry->status, entry->size);
-    } else {
-        buffer_printf(out, "client=%s method=%s target=", client, entry->method);
-        json_write_string(out, entry->target);
-        buffer_printf(out, " status=%u bytes=%zu\n", entry->status, entry->size);
-    }
+    buffer_append_str(out, wording->client);
+    buffer_append_str(out, entry->client[0] == '\0' ? "-" : entry->client);
+    buffer_append_str(out, wording->method);
+    buffer_append_str(out, entry->method);
+    buffer_append_str(out, wording->target);
+    json_write_string(out, entry->target);
+    buffer_append_str(out, wording->status);
+    append_number(out, entry->status);
+    buffer_append_str(out, wording->bytes);
+    append_number(out, entry->size);
+    buffer_append_byte(out, '\n');
     if (out->overflowed) {
         out->len = before;
         out->overflowed = false;
@@ -171,15 +229,16 @@ void access_answered_later(struct access *access, struct access_kept *kept, unsi
 static void finish_line(struct access *access, struct slice entry, const char *time,
                         uint64_t time_us)
 {
+    const struct wording *wording = wording_of(access);
     struct buffer *out = &access->lines;
 
-    if (access_log_options(access->log)->is_json) {
-        buffer_printf(out, "{\"time\":\"%.*s\",%.*s,\"us\":%" PRIu64 "}\n", TIMESTAMP_TEXT_LEN,
-                      time, SLICE_ARG(entry), time_us);
-    } else {
-        buffer_printf(out, "time=%.*s %.*s us=%" PRIu64 "\n", TIMESTAMP_TEXT_LEN, time,
-                      SLICE_ARG(entry), time_us);
-    }
+    buffer_append_str(out, wording->time);
+    buffer_append(out, time, TIMESTAMP_TEXT_LEN);
+    buffer_append_str(out, wording->entry);
+    buffer_append_slice(out, entry);
+    buffer_append_str(out, wording->us);
+    append_number(out, time_us);
+    buffer_append_str(out, wording->end);
 }
 
 void access_sent(struct access *access, uint64_t time_ns)
