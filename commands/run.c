@@ -46,7 +46,8 @@ static const struct option options[] = {
     OPTION_TEXT("listen", "HOST:PORT", "127.0.0.1:8080", struct run_options, listen,
                 "where requests are answered"),
     OPTION_TEXT("admin", "HOST:PORT", NULL, struct run_options, admin,
-                "where /healthz, /readyz and /metrics are answered; by default nowhere"),
+                "where /healthz, /readyz, /metrics and a status page (/) are answered; by default "
+                "nowhere"),
     OPTION_DURATION("every", "TIME", "2s", struct run_options, every_ms,
                     "how often the source is asked for changes"),
     OPTION_INTEGER("threads", "N", NULL, 1, 256, struct run_options, threads,

@@ -89,7 +89,8 @@ static const struct option options[] = {
         "drain", "TIME", "0s", struct serve_options, drain_ms,
         "from SIGTERM to the stop: /readyz fails, connections end with their next answer"),
     OPTION_TEXT("admin", "HOST:PORT", NULL, struct serve_options, admin,
-                "where /healthz, /readyz and /metrics are answered; by default nowhere"),
+                "where /healthz, /readyz, /metrics and a status page (/) are answered; by default "
+                "nowhere"),
     OPTION_DURATION("max-age", "TIME", "0", struct serve_options, max_age_ms,
                     "/readyz refuses when the data is older than that; 0: whatever its age"),
     OPTION_TEXT("access-log", "FILE", NULL, struct serve_options, access_log,

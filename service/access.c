@@ -132,8 +132,10 @@ static struct entry entry_of(struct access *access, const struct request *reques
 /* Whether a request that ended so has a line. */
 static bool is_wanted(struct access *access, unsigned status)
 {
-    if (status < FAILED_STATUS && status != 0 &&
-        ++access->skipped < access_log_options(access->log)->sample) {
+    if (status >= FAILED_STATUS || status == 0) {
+        return true;
+    }
+    if (++access->skipped < access_log_options(access->log)->sample) {
         return false;
     }
     access->skipped = 0;

@@ -22,7 +22,7 @@
 struct access {
     struct access_log *log;        /* NULL: no lines are wanted */
     const struct proxies *proxies; /* who is believed about clients */
-    unsigned skipped;              /* requests without a line since the last one with */
+    unsigned skipped;              /* requests without a line since the last one with; errors aside */
     struct address client;         /* of the last line */
     char client_text[ADDRESS_MAX]; /* empty: there was none */
     struct buffer open; /* lines of answers that are not sent yet, without `time` and `us` */

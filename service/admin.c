@@ -5,7 +5,9 @@
 #include "base/arena.h"
 #include "base/timestamp.h"
 #include "service/metrics.h"
+#include "service/status_json.h"
 #include "service/url.h"
+#include "service/web.h"
 
 struct admin {
     struct status *status;
@@ -20,6 +22,14 @@ struct admin {
 enum { BODY_SIZE_MAX = 16 << 20 }; /* /metrics of a thousand routes */
 
 static const char allow[] = "Allow: GET, HEAD\r\n";
+
+/* The page is what came with the program, and asks nobody but this listener. */
+static const char page_lines[] =
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src "
+    "'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
+    "X-Content-Type-Options: nosniff\r\n"
+    "Referrer-Policy: no-referrer\r\n"
+    "Cache-Control: no-cache\r\n";
 
 /* Each writes a body and returns the status. */
 static unsigned write_health(struct admin *admin, struct buffer *out)
@@ -61,15 +71,36 @@ static unsigned write_metrics(struct admin *admin, struct buffer *out)
     return 200;
 }
 
+static unsigned write_status(struct admin *admin, struct buffer *out)
+{
+    status_read(admin->status, timestamp_now_ms(), &admin->view);
+    status_json_write(&admin->view, out);
+    return 200;
+}
+
 static const struct page {
     const char *path;
     enum body_type type;
     unsigned (*write)(struct admin *admin, struct buffer *out);
+    const char *file; /* instead of `write`: of web.h */
 } pages[] = {
-    {"/healthz", BODY_TEXT, write_health},
-    {"/readyz", BODY_TEXT, write_readiness},
-    {"/metrics", BODY_METRICS, write_metrics},
+    {"/healthz", BODY_TEXT, write_health, NULL},
+    {"/readyz", BODY_TEXT, write_readiness, NULL},
+    {"/metrics", BODY_METRICS, write_metrics, NULL},
+    {"/status.json", BODY_JSON, write_status, NULL},
+    {"/", BODY_HTML, NULL, "status.html"},
+    {"/status.css", BODY_CSS, NULL, "status.css"},
+    {"/status.js", BODY_SCRIPT, NULL, "status.js"},
 };
+
+static void append_file(const char *name, struct buffer *out)
+{
+    for (const struct web_file *at = web_files; at->name != NULL; at++) {
+        if (strcmp(at->name, name) == 0) {
+            buffer_append(out, at->ptr, at->size);
+        }
+    }
+}
 
 static const struct page *find_page(struct slice path)
 {
@@ -101,7 +132,7 @@ static struct later *on_request(void *context, const struct request *request, st
 
     if (page == NULL) {
         answer(admin, request, head,
-               slice_str("Error: not found; there are /healthz, /readyz and /metrics\n"), out);
+               slice_str("Error: not found; there are /, /healthz, /readyz and /metrics\n"), out);
         return NULL;
     }
     if (request->method != METHOD_GET && request->method != METHOD_HEAD) {
@@ -112,7 +143,13 @@ static struct later *on_request(void *context, const struct request *request, st
     }
     buffer_init(&body, BODY_SIZE_MAX);
     head.type = page->type;
-    head.status = page->write(admin, &body);
+    if (page->file != NULL) {
+        head.status = 200;
+        head.extra = page_lines;
+        append_file(page->file, &body);
+    } else {
+        head.status = page->write(admin, &body);
+    }
     answer(admin, request, head, buffer_slice(&body), out);
     buffer_free(&body);
     return NULL;

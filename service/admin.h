@@ -1,5 +1,6 @@
 /*
- * The admin listener: /healthz, /readyz and /metrics, for orchestrators and monitoring.
+ * The admin listener: /healthz, /readyz and /metrics, for orchestrators and monitoring, and a status page
+ * for people.
  *
  * A loop of its own (loop.h) on an address of its own: it answers when the loops that serve are busy,
  * and before there is anything to serve.

@@ -15,8 +15,13 @@ enum {
 
 static const char head_start[] = "HTTP/1.1 ";
 static const char json_type[] = "Content-Type: application/json; charset=utf-8\r\n";
-static const char text_type[] = "Content-Type: text/plain; charset=utf-8\r\n";
-static const char metrics_type[] = "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n";
+static const char *const other_types[BODY_TYPES] = {
+    [BODY_TEXT] = "Content-Type: text/plain; charset=utf-8\r\n",
+    [BODY_METRICS] = "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n",
+    [BODY_HTML] = "Content-Type: text/html; charset=utf-8\r\n",
+    [BODY_CSS] = "Content-Type: text/css; charset=utf-8\r\n",
+    [BODY_SCRIPT] = "Content-Type: text/javascript; charset=utf-8\r\n",
+};
 static const char content_length[] = "Content-Length: ";
 static const char head_stop[] = "\r\n\r\n";
 static const char not_kept[] = "Cache-Control: no-store\r\n";
@@ -147,15 +152,8 @@ static char *put_status(char *at, unsigned status)
 
 static char *put_type(char *at, enum body_type type)
 {
-    switch (type) {
-    case BODY_JSON:
-        return PUT(at, json_type);
-    case BODY_TEXT:
-        return PUT(at, text_type);
-    case BODY_METRICS:
-        return PUT(at, metrics_type);
-    }
-    return at;
+    return type == BODY_JSON ? PUT(at, json_type)
+                             : put(at, other_types[type], strlen(other_types[type]));
 }
 
 /* The status line, the type of the body if there is one, and the lines that all heads have. */

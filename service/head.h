@@ -16,7 +16,7 @@
 #include "base/buffer.h"
 #include "base/slice.h"
 
-enum body_type { BODY_JSON, BODY_TEXT, BODY_METRICS };
+enum body_type { BODY_JSON, BODY_TEXT, BODY_METRICS, BODY_HTML, BODY_CSS, BODY_SCRIPT, BODY_TYPES };
 
 /* What differs from head to head. */
 struct head {

@@ -54,7 +54,7 @@ class TestScrub(ServedCase):
         self.assertEqual((head.status, head.body, head.headers["content-length"]), (200, b"", "6"))
         answer = support.get(self.admin, "/branches/1")
         self.assertEqual(answer.status, 404)
-        self.assertIn("/healthz, /readyz and /metrics", answer.text)
+        self.assertIn("there are /, /healthz, /readyz and /metrics", answer.text)
         answer = support.request(self.admin, "/metrics", method="POST", body=b"x")
         self.assertEqual((answer.status, answer.headers["allow"]), (405, "GET, HEAD"))
         self.assertEqual(support.get(self.port, "/metrics").status, 404)
