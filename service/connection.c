@@ -19,9 +19,9 @@ static uv_stream_t *stream(struct connection *connection)
     return (uv_stream_t *)&connection->tcp;
 }
 
-static size_t queued(const struct connection *connection)
+static size_t queued(struct connection *connection)
 {
-    return uv_stream_get_write_queue_size((const uv_stream_t *)&connection->tcp);
+    return uv_stream_get_write_queue_size(stream(connection));
 }
 
 static void set_deadline(struct connection *connection, int64_t after_ms)
@@ -428,33 +428,6 @@ bool connection_accept(struct loop *loop, int fd, uint64_t member)
         connection_close(connection);
     }
     return true;
-}
-
-bool connection_peer(const struct connection *connection, struct address *out)
-{
-    struct sockaddr_storage peer;
-    int size = sizeof peer;
-
-    return uv_tcp_getpeername(&connection->tcp, (struct sockaddr *)&peer, &size) == 0 &&
-           address_from_socket((struct sockaddr *)&peer, out);
-}
-
-enum meter_state connection_state(const struct connection *connection)
-{
-    switch (connection->state) {
-    case CONNECTION_READING:
-        break;
-    case CONNECTION_WAITING:
-        return METER_WAITING;
-    case CONNECTION_BLOCKED:
-        return METER_WRITING;
-    case CONNECTION_FINISHING:
-    case CONNECTION_CLOSING:
-        return METER_ENDING;
-    }
-    return queued(connection) > 0                 ? METER_WRITING
-           : connection->http.stage == STAGE_IDLE ? METER_IDLE
-                                                  : METER_READING;
 }
 
 /* ---- time ---- */

@@ -94,7 +94,7 @@ void connection_answer_later(struct connection *connection);
 /* The address at its other end; false when it is gone. */
 bool connection_peer(const struct connection *connection, struct address *out);
 
-/* What it is at, as it is counted. */
+/* What it is at, as it is counted; as of the last connection_check_time. */
 enum meter_state connection_state(const struct connection *connection);
 
 /* Ends the connection now; may be called any number of times. */
