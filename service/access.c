@@ -20,6 +20,7 @@ enum {
 struct entry {
     const char *method;
     struct slice target;
+    struct slice id;          /* empty: it has none */
     char client[ADDRESS_MAX]; /* empty: it is gone */
     unsigned status;
     size_t size;
@@ -30,6 +31,7 @@ struct wording {
     const char *time;
     const char *entry;
     const char *client;
+    const char *id;
     const char *method;
     const char *target;
     const char *status;
@@ -42,6 +44,7 @@ static const struct wording text_wording = {
     .time = "time=",
     .entry = " ",
     .client = "client=",
+    .id = " id=",
     .method = " method=",
     .target = " target=",
     .status = " status=",
@@ -54,6 +57,7 @@ static const struct wording json_wording = {
     .time = "{\"time\":\"",
     .entry = "\",",
     .client = "\"client\":\"",
+    .id = "\",\"id\":\"",
     .method = "\",\"method\":\"",
     .target = "\",\"target\":",
     .status = ",\"status\":",
@@ -64,7 +68,7 @@ static const struct wording json_wording = {
 
 struct access_kept {
     struct entry entry;
-    char target[];
+    char texts[]; /* its target and its id */
 };
 
 void access_init(struct access *access, struct access_log *log, const struct proxies *proxies)
@@ -122,7 +126,8 @@ static void write_client(struct access *access, const struct connection *connect
 
 static struct entry entry_of(struct access *access, const struct request *request)
 {
-    struct entry entry = {.method = method_name(request->method), .target = request->target};
+    struct entry entry = {
+        .method = method_name(request->method), .target = request->target, .id = request->id};
 
     write_client(access, request->connection, request->headers[HEADER_X_FORWARDED_FOR],
                  entry.client);
@@ -160,6 +165,8 @@ static void write_entry(struct access *access, const struct entry *entry)
 
     buffer_append_str(out, wording->client);
     buffer_append_str(out, entry->client[0] == '\0' ? "-" : entry->client);
+    buffer_append_str(out, wording->id);
+    buffer_append_slice(out, entry->id.len == 0 ? slice_str("-") : entry->id);
     buffer_append_str(out, wording->method);
     buffer_append_str(out, entry->method);
     buffer_append_str(out, wording->target);
@@ -193,10 +200,11 @@ void access_answered(struct access *access, const struct request *request, unsig
     }
 }
 
-void access_refused(struct access *access, const struct connection *connection, unsigned status,
-                    size_t size)
+void access_refused(struct access *access, const struct connection *connection, struct slice id,
+                    unsigned status, size_t size)
 {
-    struct entry entry = {.method = "-", .target = slice_of("", 0), .status = status, .size = size};
+    struct entry entry = {
+        .method = "-", .target = slice_of("", 0), .id = id, .status = status, .size = size};
 
     if (is_wanted(access, status)) {
         write_client(access, connection, slice_of(NULL, 0), entry.client);
@@ -206,11 +214,17 @@ void access_refused(struct access *access, const struct connection *connection, 
 
 struct access_kept *access_keep(struct access *access, const struct request *request)
 {
-    struct access_kept *kept = memory_alloc(sizeof *kept + request->target.len);
+    struct slice target = request->target;
+    struct slice id = request->id;
+    struct access_kept *kept = memory_alloc(sizeof *kept + target.len + id.len);
 
     kept->entry = entry_of(access, request);
-    memcpy(kept->target, request->target.ptr, request->target.len);
-    kept->entry.target.ptr = kept->target;
+    memcpy(kept->texts, target.ptr, target.len);
+    kept->entry.target.ptr = kept->texts;
+    if (id.len > 0) {
+        memcpy(kept->texts + target.len, id.ptr, id.len);
+        kept->entry.id.ptr = kept->texts + target.len;
+    }
     return kept;
 }
 

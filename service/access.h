@@ -1,8 +1,8 @@
 /*
  * The lines of one loop for the access log: a request, a line.
  *
- *   time=2026-11-21T02:30:00.000Z client=192.0.2.1 method=GET target="/loans?branch=5" status=200
- *   bytes=312 us=13                                             (in one line)
+ *   time=2026-11-21T02:30:00.000Z client=192.0.2.1 id=6b3ab0d7be3b8e1f method=GET
+ *   target="/loans?branch=5" status=200 bytes=312 us=13                                             (in one line)
  *
  * Good for: the way of requests. Lines are gathered in memory, finished when their answers were sent,
  * since `us` is known then, and handed to the thread that writes when they are many, or once a second.
@@ -22,8 +22,8 @@
 struct access {
     struct access_log *log;        /* NULL: no lines are wanted */
     const struct proxies *proxies; /* who is believed about clients */
-    unsigned skipped;              /* requests without a line since the last one with; errors aside */
-    struct address client;         /* of the last line */
+    unsigned skipped;      /* requests without a line since the last one with; errors aside */
+    struct address client; /* of the last line */
     char client_text[ADDRESS_MAX]; /* empty: there was none */
     struct buffer open; /* lines of answers that are not sent yet, without `time` and `us` */
     uint64_t open_count;
@@ -42,9 +42,9 @@ void access_free(struct access *access);
 void access_answered(struct access *access, const struct request *request, unsigned status,
                      size_t size);
 
-/* Something that CONNECTION sent and that is no request was. */
-void access_refused(struct access *access, const struct connection *connection, unsigned status,
-                    size_t size);
+/* Something that CONNECTION sent and that is no request was; it is called ID. */
+void access_refused(struct access *access, const struct connection *connection, struct slice id,
+                    unsigned status, size_t size);
 
 /* The request is answered later; to be given to access_answered_later, once. */
 struct access_kept *access_keep(struct access *access, const struct request *request);

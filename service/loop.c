@@ -275,7 +275,7 @@ static void refuse_from_plan(void *context, unsigned status, struct slice id, st
     answer_refusal(&loop->answerer, status, id, out);
     note_answer(loop, meter_tally(&loop->meter, -1), before, out);
     if (loop->access.log != NULL) {
-        access_refused(&loop->access, loop->refused, status, out->len - before);
+        access_refused(&loop->access, loop->refused, id, status, out->len - before);
     }
 }
 

@@ -17,8 +17,8 @@ import support
 from scrubbing import SECONDS, ServedCase
 from shelf import Client, get
 
-LINE = re.compile(r"^time=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z client=127\.0\.0\.1 method=GET "
-                  r'target="/branches/1" status=200 bytes=(\d+) us=\d+$')
+LINE = re.compile(r"^time=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z client=127\.0\.0\.1 "
+                  r'id=([0-9a-f]{16}) method=GET target="/branches/1" status=200 bytes=(\d+) us=\d+$')
 
 
 class TestAccessLog(ServedCase):
@@ -47,7 +47,8 @@ class TestAccessLog(ServedCase):
             answer = client.answer()
         line = self.lines(1)[0]
         self.assertRegex(line, LINE)
-        self.assertEqual(int(LINE.match(line)[1]), len(answer.head) + 4 + len(answer.body))
+        self.assertEqual(LINE.match(line)[1], answer.headers["x-request-id"])
+        self.assertEqual(int(LINE.match(line)[2]), len(answer.head) + 4 + len(answer.body))
 
     def test_lines_can_be_split_whatever_a_client_asks(self):
         self.serve()
@@ -67,7 +68,8 @@ class TestAccessLog(ServedCase):
         self.serve("--access-log-format", "json", "--trust-proxy", "127.0.0.1")
         support.get(self.port, '/loans?branch=5"', headers={"X-Forwarded-For": "192.0.2.7"})
         line = json.loads(self.lines(1)[0])
-        self.assertEqual(set(line), {"time", "client", "method", "target", "status", "bytes", "us"})
+        self.assertEqual(set(line), {"time", "client", "id", "method", "target", "status", "bytes",
+                                     "us"})
         self.assertEqual((line["client"], line["method"], line["target"], line["status"]),
                          ("192.0.2.7", "GET", '/loans?branch=5"', 422))
 

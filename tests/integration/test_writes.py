@@ -425,8 +425,9 @@ class TestSlow(WritingCase):
             return len(lines) == 2 and sorted(line.split(" ", 1)[1] for line in lines)
 
         lost, failed = support.wait_until(written, what="two lines")
-        self.assertRegex(lost, r'^client=\S+ method=POST target="/branches" status=0 bytes=0 us=')
-        self.assertRegex(failed, r'^client=\S+ method=POST target="/branches" status=422 ')
+        self.assertRegex(lost,
+                         r'^client=\S+ id=\S+ method=POST target="/branches" status=0 bytes=0 us=')
+        self.assertRegex(failed, r'^client=\S+ id=\S+ method=POST target="/branches" status=422 ')
 
     def test_a_write_that_takes_too_long_is_503_and_not_done(self):
         self.serve("--write-timeout", "500ms")

@@ -87,8 +87,9 @@ static void a_line_has_its_time_when_its_answer_was_sent(void **state)
     ask(&logged, "/never-sent", 200);
     close_log(&logged, &out);
     assert_int_equal(strncmp(buffer_str(&out), "time=20", 7), 0);
-    assert_string_equal(buffer_str(&out) + CUT,
-                        " client=- method=GET target=\"/a\\\"b\" status=200 bytes=100 us=12\n");
+    assert_string_equal(
+        buffer_str(&out) + CUT,
+        " client=- id=- method=GET target=\"/a\\\"b\" status=200 bytes=100 us=12\n");
     buffer_free(&out);
 }
 
@@ -99,13 +100,14 @@ static void json_lines_are_objects(void **state)
 
     (void)state;
     open_log(&logged, 1, true);
-    access_refused(&logged.access, NULL, 400, 7);
+    access_refused(&logged.access, NULL, slice_str("r-1"), 400, 7);
     access_sent(&logged.access, 1000);
     close_log(&logged, &out);
     assert_int_equal(strncmp(buffer_str(&out), "{\"time\":\"20", 11), 0);
-    assert_string_equal(strchr(buffer_str(&out), ','),
-                        ",\"client\":\"-\",\"method\":\"-\",\"target\":\"\",\"status\":400,"
-                        "\"bytes\":7,\"us\":1}\n");
+    assert_string_equal(
+        strchr(buffer_str(&out), ','),
+        ",\"client\":\"-\",\"id\":\"r-1\",\"method\":\"-\",\"target\":\"\",\"status\":400,"
+        "\"bytes\":7,\"us\":1}\n");
     buffer_free(&out);
 }
 
@@ -131,23 +133,26 @@ static void one_in_so_many_is_written_and_every_error(void **state)
     buffer_free(&out);
 }
 
-static void a_request_that_is_answered_later_keeps_its_target(void **state)
+static void a_request_that_is_answered_later_keeps_its_target_and_id(void **state)
 {
     struct logged logged;
     struct buffer out;
     char target[] = "/later";
-    struct request request = {.method = METHOD_PUT, .target = slice_str(target)};
+    char id[] = "7f-3";
+    struct request request = {
+        .method = METHOD_PUT, .target = slice_str(target), .id = slice_str(id)};
     struct access_kept *kept;
 
     (void)state;
     open_log(&logged, 1000, false);
     kept = access_keep(&logged.access, &request);
     memset(target, 'x', sizeof target - 1);
+    memset(id, 'x', sizeof id - 1);
     access_answered_later(&logged.access, kept, 0, 0);
     access_sent(&logged.access, 5000);
     close_log(&logged, &out);
     assert_string_equal(buffer_str(&out) + CUT,
-                        " client=- method=PUT target=\"/later\" status=0 bytes=0 us=5\n");
+                        " client=- id=7f-3 method=PUT target=\"/later\" status=0 bytes=0 us=5\n");
     buffer_free(&out);
 }
 
@@ -182,7 +187,7 @@ int main(void)
         cmocka_unit_test(a_line_has_its_time_when_its_answer_was_sent),
         cmocka_unit_test(json_lines_are_objects),
         cmocka_unit_test(one_in_so_many_is_written_and_every_error),
-        cmocka_unit_test(a_request_that_is_answered_later_keeps_its_target),
+        cmocka_unit_test(a_request_that_is_answered_later_keeps_its_target_and_id),
         cmocka_unit_test(written_and_dropped_lines_are_counted),
     };
 
