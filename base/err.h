@@ -22,6 +22,7 @@ enum err {
     ERR_LOST,        /* its connection or snapshot is gone; a new one may do */
     ERR_INPUT,       /* a row or record that the definition cannot take */
     ERR_CORRUPT,     /* a stored file does not hold what it must */
+    ERR_COLD,        /* it is not in memory, and this thread does not wait for the disk */
     ERR_LIMIT,       /* a size or count is beyond a named limit */
     ERR_NOT_FOUND,   /* the named thing does not exist */
     ERR_REFUSED,     /* a check before publishing failed */

@@ -7,11 +7,35 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "replica/format.h"
+#include "replica/partition_vfs.h"
 
 static const char *const table_names[TABLE_COUNT] = {"groups", "chunks", "blocks"};
 
-static enum err damaged(const struct partition *partition, struct errmsg *msg)
+static void close_blobs(struct partition *partition)
 {
+    for (unsigned i = 0; i < TABLE_COUNT; i++) {
+        sqlite3_blob_close(partition->blobs[i]);
+        partition->blobs[i] = NULL;
+    }
+}
+
+/* Whether SQLite failed because a page is not in memory. Then its handles begin anew. */
+static bool is_cold(struct partition *partition, struct errmsg *msg)
+{
+    if (partition->residence == NULL || !partition->residence->clock->met_cold) {
+        return false;
+    }
+    partition->residence->clock->met_cold = false;
+    close_blobs(partition);
+    err_set(msg, ERR_COLD, "read %s: not in memory", partition->path);
+    return true;
+}
+
+static enum err damaged(struct partition *partition, struct errmsg *msg)
+{
+    if (is_cold(partition, msg)) {
+        return ERR_COLD;
+    }
     return err_set(msg, ERR_CORRUPT, "read %s: %s", partition->path, sqlite3_errmsg(partition->db));
 }
 
@@ -107,25 +131,26 @@ static enum err find_roots(struct partition *partition, struct errmsg *msg)
 
 enum err partition_open(struct partition *partition, struct errmsg *msg)
 {
-    struct buffer uri;
+    struct buffer text;
     enum err rc = ERR_NONE;
 
     if (partition->db != NULL) {
         return ERR_NONE;
     }
-    buffer_init(&uri, 65536);
-    append_uri(&uri, partition->path);
-    if (sqlite3_open_v2(buffer_str(&uri), &partition->db,
+    buffer_init(&text, 65536);
+    append_uri(&text, partition->path);
+    if (sqlite3_open_v2(buffer_str(&text), &partition->db,
                         SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
-                        NULL) != SQLITE_OK) {
+                        partition_vfs_name()) != SQLITE_OK) {
         rc = damaged(partition, msg);
         goto out;
     }
     sqlite3_db_config(partition->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
     sqlite3_db_config(partition->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
     sqlite3_db_config(partition->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    if (sqlite3_exec(partition->db, "PRAGMA mmap_size = 2147418112; PRAGMA cache_size = -512", NULL,
-                     NULL, NULL) != SQLITE_OK) {
+    buffer_clear(&text);
+    buffer_printf(&text, "PRAGMA mmap_size = %d; PRAGMA cache_size = -512", PARTITION_MAPPED_MAX);
+    if (sqlite3_exec(partition->db, buffer_str(&text), NULL, NULL, NULL) != SQLITE_OK) {
         rc = damaged(partition, msg);
         goto out;
     }
@@ -140,7 +165,7 @@ enum err partition_open(struct partition *partition, struct errmsg *msg)
         tree_map(&partition->tree, partition->path);
     }
 out:
-    buffer_free(&uri);
+    buffer_free(&text);
     if (rc != ERR_NONE) {
         partition_close(partition);
     }
@@ -149,17 +174,25 @@ out:
 
 void partition_close(struct partition *partition)
 {
-    for (unsigned i = 0; i < TABLE_COUNT; i++) {
-        sqlite3_blob_close(partition->blobs[i]);
-        partition->blobs[i] = NULL;
-    }
+    close_blobs(partition);
     sqlite3_finalize(partition->find_key);
     partition->find_key = NULL;
     sqlite3_close(partition->db);
     partition->db = NULL;
     text_unpacker_free(partition->unpacker);
     partition->unpacker = NULL;
+    residence_close(partition->residence);
+    partition->residence = NULL;
     tree_unmap(&partition->tree);
+}
+
+void partition_watch(struct partition *partition, struct residence_clock *clock)
+{
+    partition->residence =
+        residence_open(partition->path, partition->tree.bytes, partition->tree.size,
+                       residence_means_for(partition->path), clock);
+    partition->tree.residence = partition->residence;
+    partition_vfs_watch(partition->db, partition->residence);
 }
 
 enum tree_result partition_look(const struct partition *partition, enum partition_table table,
@@ -190,6 +223,9 @@ enum err partition_seek(struct partition *partition, enum partition_table table,
     }
     if (rc == SQLITE_ERROR && strncmp(sqlite3_errmsg(partition->db), "no such rowid", 13) == 0) {
         rc = SQLITE_OK;
+    } else if (is_cold(partition, msg)) {
+        *blob = NULL;
+        return ERR_COLD;
     } else {
         err_set(msg, ERR_CORRUPT, "read %s: %s %lld: %s", partition->path, table_names[table],
                 (long long)id, sqlite3_errmsg(partition->db));

@@ -22,6 +22,7 @@
 #include "base/slice.h"
 #include "replica/manifest.h"
 #include "replica/partition_tree.h"
+#include "replica/residence.h"
 #include "replica/text_pack.h"
 
 enum partition_table { TABLE_GROUPS, TABLE_CHUNKS, TABLE_BLOCKS, TABLE_COUNT };
@@ -33,6 +34,7 @@ struct partition {
     sqlite3_blob *blobs[TABLE_COUNT];
     int64_t at[TABLE_COUNT];     /* the row that the handle is on */
     struct tree_file tree;       /* the file once more, mapped */
+    struct residence *residence; /* of the mapped file; NULL: its pages are waited for */
     uint32_t roots[TABLE_COUNT]; /* the page where each table's B-tree begins; 0: no such table */
     sqlite3_stmt *find_key;      /* text keys */
     struct text_unpacker *unpacker; /* of compressed texts; NULL when the file has no dictionary */
@@ -41,6 +43,12 @@ struct partition {
 /* Opens the file when it is not open yet. */
 MUST_CHECK enum err partition_open(struct partition *partition, struct errmsg *msg);
 void partition_close(struct partition *partition);
+
+/*
+ * From now on what would wait for the disk fails with ERR_COLD, while CLOCK is on. The file is open, and
+ * CLOCK lives until it is closed.
+ */
+void partition_watch(struct partition *partition, struct residence_clock *clock);
 
 /* Row ID of TABLE without a copy. TREE_UNSURE: ask partition_seek and partition_read. */
 enum tree_result partition_look(const struct partition *partition, enum partition_table table,

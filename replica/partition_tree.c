@@ -220,6 +220,9 @@ enum tree_result tree_find(const struct tree_file *file, uint32_t root, int64_t 
         if (page == NULL) {
             return TREE_UNSURE;
         }
+        if (!residence_holds(file->residence, number)) {
+            return TREE_COLD;
+        }
         if (page[0] == LEAF) {
             return find_in_leaf(page, id, data);
         }

@@ -16,13 +16,16 @@
 #include <stdint.h>
 
 #include "base/slice.h"
+#include "replica/residence.h"
 
 struct tree_file {
     const uint8_t *bytes; /* NULL: not mapped, every answer is TREE_UNSURE */
     size_t size;
+    struct residence *residence; /* which of its pages may be read; NULL: all */
 };
 
-enum tree_result { TREE_FOUND, TREE_ABSENT, TREE_UNSURE };
+/* TREE_COLD: a page on the way is not in memory. */
+enum tree_result { TREE_FOUND, TREE_ABSENT, TREE_UNSURE, TREE_COLD };
 
 /* Maps the file at PATH; without it when that cannot be done, or its header is an unusual one. */
 void tree_map(struct tree_file *file, const char *path);

@@ -113,6 +113,29 @@ void reader_close(struct reader *reader)
     free(reader);
 }
 
+void reader_watch(struct reader *reader)
+{
+    const struct definition *definition = reader->release->definition;
+
+    residence_clock_start(&reader->clock);
+    for (unsigned i = 0; i < definition->collection_count; i++) {
+        struct collection_files *files = &reader->collections[i];
+
+        for (unsigned k = 0; k < files->partition_count; k++) {
+            partition_watch(&files->partitions[k], &reader->clock);
+        }
+        for (unsigned k = 0; k < definition->collections[i].listing_count; k++) {
+            partition_watch(&files->listings[k], &reader->clock);
+        }
+    }
+}
+
+void reader_begin(struct reader *reader, bool may_wait)
+{
+    reader->clock.is_on = !may_wait;
+    residence_clock_look(&reader->clock);
+}
+
 const struct release *reader_release(const struct reader *reader)
 {
     return reader->release;

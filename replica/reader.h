@@ -7,7 +7,8 @@
  * Thread-safety: none; a reader belongs to its thread.
  * Memory: what a call reads lives in the ARENA that it was given, or in the mapped file, as long as
  * the reader; text only until rows_next is called for another group.
- * Errors: ERR_CORRUPT with file and key, when stored bytes are not what they must be.
+ * Errors: ERR_CORRUPT with file and key, when stored bytes are not what they must be; ERR_COLD after
+ * reader_watch, when they are not in memory.
  *
  *   reader_find(...)  ->  struct group    how many rows there are; no text is read yet
  *   group_rows(...)   ->  struct rows     a page of it, in one of its orders
@@ -43,6 +44,16 @@ struct reader_counts {
 
 MUST_CHECK enum err reader_open(struct release *release, struct reader **out, struct errmsg *msg);
 void reader_close(struct reader *reader); /* accepts NULL; drops its reference to the release */
+
+/*
+ * From now on what would wait for the disk fails with ERR_COLD; what is read already stays as it is.
+ * Pages that are not in memory are recognised as residence.h says.
+ */
+void reader_watch(struct reader *reader);
+
+/* After reader_watch: begins a request, which waits for the disk when it MAY_WAIT. */
+void reader_begin(struct reader *reader, bool may_wait);
+
 const struct release *reader_release(const struct reader *reader);
 const struct reader_counts *reader_counts(const struct reader *reader);
 

@@ -20,6 +20,7 @@ struct reader {
     struct release *release;
     struct collection_files *collections;
     struct reader_counts counts;
+    struct residence_clock clock;   /* reader_watch was called: of its files */
     struct arena chunk_arena;       /* the chunk of a large group that was entered last */
     const struct rows *chunk_owner; /* whose it is; another page must enter its chunk again */
 };

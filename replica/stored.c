@@ -65,6 +65,10 @@ enum err stored_read(struct reader *reader, struct partition *partition, enum pa
     if (result == TREE_ABSENT) {
         return ERR_NONE;
     }
+    if (result == TREE_COLD) {
+        reader->clock.met_cold = false;
+        return err_set(msg, ERR_COLD, "read %s: not in memory", partition->path);
+    }
     if (result == TREE_UNSURE) {
         rc = read_copy(partition, table, id, arena, out, found, msg);
         if (rc != ERR_NONE || !*found) {

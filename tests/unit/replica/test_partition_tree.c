@@ -76,7 +76,7 @@ static void open_file(struct file *file, unsigned count, size_t size)
     assert_int_equal(file_read(file->path, &file->copy, &file->msg), ERR_NONE);
     file->copy.ptr = memory_realloc(file->copy.ptr, file->copy.len);
     file->copy.capacity = file->copy.len;
-    file->tree = (struct tree_file){(const uint8_t *)file->copy.ptr, file->copy.len};
+    file->tree = (struct tree_file){(const uint8_t *)file->copy.ptr, file->copy.len, NULL};
 }
 
 static void close_file(struct file *file)
@@ -267,7 +267,7 @@ static void a_header_that_is_longer_than_its_row_is_not_believed(void **state)
         leaf[3852 + i] = (unsigned char)(0x80 | (type >> (8 + 7 * (7 - i)) & 0x7f));
     }
     leaf[3860] = (unsigned char)type;
-    file->tree = (struct tree_file){page, (size_t)2 * FORMAT_PAGE_SIZE};
+    file->tree = (struct tree_file){page, (size_t)2 * FORMAT_PAGE_SIZE, NULL};
     assert_int_equal(tree_find(&file->tree, 2, 5, &data), TREE_UNSURE);
     free(page);
 }
@@ -285,7 +285,7 @@ static void a_row_of_more_bytes_than_a_page_is_not_believed(void **state)
     leaf[4] = 1;
     leaf[8] = 0x0f;
     memcpy(leaf + 3840, row, sizeof row);
-    file->tree = (struct tree_file){page, (size_t)2 * FORMAT_PAGE_SIZE};
+    file->tree = (struct tree_file){page, (size_t)2 * FORMAT_PAGE_SIZE, NULL};
     assert_int_equal(tree_find(&file->tree, 2, 5, &data), TREE_UNSURE);
     free(page);
 }
@@ -302,7 +302,7 @@ static void a_cell_that_the_end_of_the_file_cuts_off_is_not_believed(void **stat
     leaf[4] = 1;
     leaf[8] = 0x0f, leaf[9] = 0xfb; /* at 4091 */
     memset(leaf + 4091, 0x80, 5);
-    file->tree = (struct tree_file){page, (size_t)2 * FORMAT_PAGE_SIZE};
+    file->tree = (struct tree_file){page, (size_t)2 * FORMAT_PAGE_SIZE, NULL};
     assert_int_equal(tree_find(&file->tree, 2, 5, &data), TREE_UNSURE);
     free(page);
 }
@@ -320,7 +320,7 @@ static void pages_that_lead_in_a_circle_end(void **state)
     interior[12] = 0x0f, interior[13] = 0xf0; /* at 4080 */
     interior[4083] = 2;
     interior[4084] = 9;
-    file->tree = (struct tree_file){page, (size_t)2 * FORMAT_PAGE_SIZE};
+    file->tree = (struct tree_file){page, (size_t)2 * FORMAT_PAGE_SIZE, NULL};
     assert_int_equal(tree_find(&file->tree, 2, 5, &data), TREE_UNSURE);
     assert_int_equal(tree_find(&file->tree, 2, 50, &data), TREE_UNSURE);
     free(page);
