@@ -58,15 +58,19 @@ class TestMetrics(ServedCase):
         self.assertEqual(self.metric("vitrine_response_bytes_total"),
                          sum(len(answer.head) + 4 + len(answer.body) for answer in sizes))
 
-    def test_counters_go_on_over_a_swap(self):
+    def test_counters_go_on_over_a_swap_also_when_routes_have_other_places(self):
         self.serve()
         support.get(self.port, "/loans?branch=5")
-        self.shelf.set_version(1)
+        definition = Path(self.shelf.definition)
+        definition.write_text(definition.read_text(encoding="utf-8").replace(
+            "\nroutes:\n", "\nroutes:\n  - {get: /all, from: branches, listing: by_id, "
+            "answer: {total: $total, results: $rows}}\n"), encoding="utf-8")
         self.shelf.build()
-        support.wait_until(lambda: b'"version":1' in support.get(self.port, "/branches/1").body,
-                           SECONDS, "release 2")
+        support.wait_until(lambda: support.get(self.port, "/all").status == 200, SECONDS,
+                           "release 2")
         support.get(self.port, "/loans?branch=5")
         self.assertEqual(self.count(LOANS + ',status="200"'), 2)
+        self.assertEqual(self.count('method="GET",route="/all",status="200"'), 1)
 
     def test_connections_are_told_by_their_state(self):
         self.serve()

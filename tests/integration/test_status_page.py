@@ -189,8 +189,8 @@ class TestPage(ServedCase):
                         "getComputedStyle(document.body).backgroundColor")
                     if folder:
                         page.screenshot(os.path.join(folder, f"status-{width}-{scheme}.png"))
-        self.assertEqual(backs[360, "light"], "rgb(255, 255, 255)")
-        self.assertEqual(backs[1280, "dark"], "rgb(13, 17, 23)")
+        self.assertEqual(backs.get((360, "light")), "rgb(255, 255, 255)")
+        self.assertEqual(backs.get((1280, "dark")), "rgb(13, 17, 23)")
 
     def test_landmarks_headings_and_tables_have_their_names(self):
         self.serve()
