@@ -7,6 +7,7 @@
 #include "commands/commands.h"
 #include "commands/repair_options.h"
 #include "commands/trust_options.h"
+#include "service/cold.h"
 #include "service/rate.h"
 #include "service/server.h"
 
@@ -33,6 +34,7 @@ struct serve_options {
     bool no_verify;
     bool no_gzip;
     int64_t drain_ms;
+    int64_t cold_threads;
     const char *admin;
     int64_t max_age_ms;
     const char *access_log;
@@ -79,6 +81,9 @@ static const struct option options[] = {
                     "for a client that takes nothing of its answer"),
     OPTION_SIZE("answer-size", "SIZE", "64M", struct serve_options, answer_size,
                 "bytes of an answer's body at most, up to 64M; instead of a larger one: 503"),
+    OPTION_INTEGER("cold-threads", "N", "2", 0, COLD_THREADS_MAX, struct serve_options,
+                   cold_threads,
+                   "threads that wait for the disk, so that event loops do not; 0: they do"),
     OPTION_TEXTS("trust", "PUB", struct serve_options, trust,
                  "serve only releases signed by a key in this file; see also DIR/trusted.pub"),
     OPTION_FLAG("no-verify", struct serve_options, no_verify,
@@ -242,6 +247,7 @@ static enum err serve(const struct serve_options *o, struct errmsg *msg)
                 .threads = (unsigned)o->threads,
                 .bounds = bounds,
                 .connections_per_address = (unsigned)o->connections_per_address,
+                .cold_threads = (unsigned)o->cold_threads,
                 .check = {.verify = !o->no_verify, .trust = &trust, .root = o->root},
                 .no_gzip = o->no_gzip,
                 .drain_ms = o->drain_ms,

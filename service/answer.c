@@ -1,10 +1,13 @@
 #include "service/answer.h"
 
+#include <assert.h>
+
 #include "base/log.h"
 #include "service/action.h"
 #include "service/allow.h"
 #include "service/ask.h"
 #include "service/bounds.h"
+#include "service/cold.h"
 #include "service/etag.h"
 #include "service/many.h"
 #include "service/page.h"
@@ -42,6 +45,9 @@ enum err answerer_serve(struct answerer *answerer, struct plan *plan, struct err
         plan_drop(plan);
         return rc;
     }
+    if (answerer->cold != NULL) {
+        reader_watch(reader);
+    }
     reader_close(answerer->reader);
     plan_drop(answerer->plan);
     answerer->reader = reader;
@@ -59,6 +65,9 @@ void answerer_log_failure(struct answerer *answerer, struct slice path, const st
 {
     time_t now = time(NULL);
 
+    if (answerer->pass == PASS_TOUCH) {
+        return; /* the next pass fails, too */
+    }
     if (now == answerer->logged_time) {
         answerer->unlogged++;
         return;
@@ -289,29 +298,53 @@ static enum err answer_many(struct answerer *answerer, const struct request *req
     return end_body(answerer, request, &head, TAG_LAST, rc, out, msg);
 }
 
-static void answer_route(struct answerer *answerer, const struct request *request,
-                         const struct route_match *match, struct slice query, struct buffer *out)
+static struct later *answer_route(struct answerer *answerer, const struct request *request,
+                                  const struct route_match *match, struct slice query,
+                                  struct buffer *out)
 {
     const struct route *route = &answerer->plan->release->definition->routes[match->route];
     struct ask ask;
     struct errmsg msg;
     enum err rc;
 
+    if (answerer->cold != NULL) {
+        reader_begin(answerer->reader, answerer->pass != PASS_FIRST);
+    }
     if (route->most_keys > 0) {
         rc = answer_many(answerer, request, match, query, out, &msg);
     } else if (!ask_read(route, match, query, &answerer->arena, &ask)) {
         answer_failure(answerer, request, (unsigned)match->route, &route->invalid_key, out);
-        return;
+        return NULL;
     } else if (route->part_count > 0) {
         rc = answer_parts(answerer, request, match, query, &ask, out, &msg);
     } else {
         rc = answer_page(answerer, request, (unsigned)match->route, &ask, out, &msg);
+    }
+    if (rc == ERR_COLD) {
+        return cold_start(answerer, request, out);
     }
     if (rc != ERR_NONE) {
         answerer_log_failure(answerer, route->path, &msg);
         plain_answer(&answerer->heads, request, 503, slice_str("Error: this node cannot answer"),
                      NULL, out);
     }
+    return NULL;
+}
+
+/*
+ * One that was left to the pool as a read, and is an action in the release that is served by now: it
+ * is not run, for the connection waits for an answer, not for something that will answer.
+ */
+static struct later *answer_action(struct answerer *answerer, const struct request *request,
+                                   const struct route_match *match, struct slice query,
+                                   struct buffer *out)
+{
+    if (answerer->pass == PASS_FIRST) {
+        return action_start(answerer, request, match, query, out);
+    }
+    plain_answer(&answerer->heads, request, 503, slice_str("Error: the release has changed"),
+                 "Retry-After: 1\r\n", out);
+    return NULL;
 }
 
 static void answer_options(struct answerer *answerer, const struct request *request,
@@ -366,13 +399,24 @@ struct later *answer_request(struct answerer *answerer, const struct request *re
     } else if (match.route < 0) {
         answer_wrong_method(answerer, request, match.methods, out);
     } else if (definition->routes[match.route].action != NULL) {
-        later = action_start(answerer, request, &match, url.query, out);
+        later = answer_action(answerer, request, &match, url.query, out);
     } else {
-        answer_route(answerer, request, &match, url.query, out);
+        later = answer_route(answerer, request, &match, url.query, out);
     }
     arena_reset(&answerer->arena);
     arena_reset(&answerer->row_arena);
     return later;
+}
+
+void answer_again(struct answerer *answerer, const struct request *request, struct buffer *out)
+{
+    struct later *later;
+
+    answerer->pass = PASS_AGAIN;
+    later = answer_request(answerer, request, out);
+    answerer->pass = PASS_FIRST;
+    assert(later == NULL);
+    (void)later;
 }
 
 void answer_refusal(struct answerer *answerer, unsigned status, struct slice id, struct buffer *out)

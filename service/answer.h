@@ -1,8 +1,8 @@
 /*
  * The answer to one request, appended to an output buffer.
  *
- * Good for: a loop, which has one answerer. What files answer is answered at once, what the source
- * does is answered later (action.h).
+ * Good for: a loop, which has one answerer. What files answer is answered at once when they are in
+ * memory, and otherwise later (cold.h); what the source does is answered later (action.h).
  * Memory: arenas that are reset after each request; nothing is allocated in a steady state.
  * Thread-safety: none; an answerer belongs to its loop.
  * Errors: none to the caller. What the stored files cannot answer is a 503, logged at most once a
@@ -11,6 +11,7 @@
 #ifndef VITRINE_SERVICE_ANSWER_H
 #define VITRINE_SERVICE_ANSWER_H
 
+#include <stdatomic.h>
 #include <time.h>
 
 #include "base/arena.h"
@@ -24,12 +25,23 @@
 #include "service/relay.h"
 #include "service/writes.h"
 
+/* Of a request that its answerer may not wait for the disk for. */
+enum answer_pass {
+    PASS_FIRST, /* answers from memory, or leaves it to the pool */
+    PASS_TOUCH, /* on a thread of the pool: reads what the answer needs; nobody sees it */
+    PASS_AGAIN, /* answers, and may wait */
+};
+
 struct answerer {
     struct plan *plan;         /* owned: one reference */
     struct reader *reader;     /* owned */
     struct writes *writes;     /* set by the owner; NULL: none are taken */
     struct relay relay;        /* set by the owner, when they are forwarded */
-    struct later_queue *ready; /* set by the owner: where answers of WRITES go */
+    struct later_queue *ready; /* set by the owner: where answers of WRITES and COLD go */
+    struct cold_pool *cold;    /* set by the owner; NULL: every pass may wait */
+    enum answer_pass pass;
+    atomic_uint_fast64_t cold_reads;    /* requests that were not answered from memory */
+    atomic_uint_fast64_t cold_refusals; /* of them, those that were not answered at all */
     struct head_writer heads;
     struct gzip gzip;
     size_t answer_size; /* bytes of a body; instead of a larger one: 503 */
@@ -56,6 +68,9 @@ MUST_CHECK enum err answerer_serve(struct answerer *answerer, struct plan *plan,
  */
 struct later *answer_request(struct answerer *answerer, const struct request *request,
                              struct buffer *out);
+
+/* Appends the answer to a request that answer_request left to the pool. */
+void answer_again(struct answerer *answerer, const struct request *request, struct buffer *out);
 
 /* Notes in the log why a request to the route of PATH failed; at most once a second, the rest counted. */
 void answerer_log_failure(struct answerer *answerer, struct slice path, const struct errmsg *msg);

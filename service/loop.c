@@ -343,13 +343,16 @@ enum err loop_open_with(int listen_fd, const struct bounds *bounds,
 }
 
 enum err loop_open(int listen_fd, const struct bounds *bounds, struct plan *plan,
-                   struct writes *writes, struct loop **out, struct errmsg *msg)
+                   struct writes *writes, struct cold_pool *cold, struct loop **out,
+                   struct errmsg *msg)
 {
     struct loop *loop = loop_make(bounds);
-    enum err rc = answerer_serve(&loop->answerer, plan_hold(plan), msg);
+    enum err rc;
 
     loop->answerer.writes = writes;
+    loop->answerer.cold = cold;
     loop->answerer.ready = &loop->ready;
+    rc = answerer_serve(&loop->answerer, plan_hold(plan), msg);
     if (rc != ERR_NONE) {
         close(listen_fd);
     } else {
@@ -412,6 +415,9 @@ void loop_stop(struct loop *loop)
 void loop_add_traffic(const struct loop *loop, struct traffic *traffic)
 {
     traffic->connections += atomic_load_explicit(&loop->connection_count, memory_order_relaxed);
+    traffic->cold_reads += atomic_load_explicit(&loop->answerer.cold_reads, memory_order_relaxed);
+    traffic->cold_refusals +=
+        atomic_load_explicit(&loop->answerer.cold_refusals, memory_order_relaxed);
     traffic_add(traffic, &loop->meter);
 }
 

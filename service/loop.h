@@ -35,6 +35,7 @@ enum {
     LOOP_STOP_MS = 3000,        /* for clients to take their last answers */
 };
 
+struct cold_pool;
 struct connection;
 struct traffic;
 
@@ -80,10 +81,12 @@ struct loop {
 
 /*
  * A loop that listens on LISTEN_FD, which it closes, and serves PLAN, to which it takes a reference
- * of its own; actions go to WRITES, unless that is NULL. BOUNDS are copied.
+ * of its own; actions go to WRITES and reads that would wait for the disk to COLD, unless these are
+ * NULL. BOUNDS are copied.
  */
 MUST_CHECK enum err loop_open(int listen_fd, const struct bounds *bounds, struct plan *plan,
-                              struct writes *writes, struct loop **out, struct errmsg *msg);
+                              struct writes *writes, struct cold_pool *cold, struct loop **out,
+                              struct errmsg *msg);
 
 /* The same for one that serves no plan, but has ANSWERS. */
 MUST_CHECK enum err loop_open_with(int listen_fd, const struct bounds *bounds,

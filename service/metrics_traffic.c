@@ -123,6 +123,12 @@ void metrics_write_traffic(const struct traffic *traffic, struct buffer *out)
     metrics_write_count(out, "vitrine_response_bytes_total", "counter",
                         "Bytes of answers, with their heads.", traffic->bytes);
     write_connections(traffic, out);
+    metrics_write_count(out, "vitrine_cold_reads_total", "counter",
+                        "Requests that needed pages which were not in memory.",
+                        traffic->cold_reads);
+    metrics_write_count(out, "vitrine_cold_reads_refused_total", "counter",
+                        "Of them, those answered 503 because too many waited.",
+                        traffic->cold_refusals);
     metrics_write_count(out, "vitrine_access_log_lines_total", "counter",
                         "Lines of the access log that were written.", traffic->log_lines);
     metrics_write_count(out, "vitrine_access_log_dropped_total", "counter",

@@ -15,6 +15,7 @@
 #include "base/timestamp.h"
 #include "replica/root.h"
 #include "service/admin.h"
+#include "service/cold.h"
 #include "service/crowd.h"
 #include "service/listener.h"
 #include "service/loop.h"
@@ -37,7 +38,8 @@ struct server {
     struct swap swap;
     struct status status;
     struct writes writes;
-    struct crowd *crowd; /* of the loops, or NULL */
+    struct crowd *crowd;    /* of the loops, or NULL */
+    struct cold_pool *cold; /* NULL: the loops wait for the disk */
     struct scrubber scrubber;
     uv_async_t mended;                        /* the scrubber's word that files were replaced */
     struct plan *plan;                        /* that is served, one reference */
@@ -129,8 +131,8 @@ static void on_signal(uv_signal_t *handle, int number)
 }
 
 /*
- * The admin tells of the loops until they have ended. Writes that are at work then have nobody who waits
- * for them; they are brought to their end before the loops they came from are closed.
+ * The admin tells of the loops until they have ended. Writes and cold reads that are at work then have
+ * nobody who waits for them; they are brought to their end before the loops they came from are closed.
  */
 static void stop_loops(struct server *server)
 {
@@ -146,6 +148,8 @@ static void stop_loops(struct server *server)
     admin_close(server->admin);
     server->admin = NULL;
     writes_close(&server->writes);
+    cold_pool_close(server->cold);
+    server->cold = NULL;
     for (unsigned i = 0; i < server->loop_count; i++) {
         loop_close(server->loops[i]);
     }
@@ -171,6 +175,9 @@ static void on_plan(void *context, struct plan *plan)
 
     note_plan(server, plan);
     writes_define(&server->writes, plan->release->definition);
+    if (server->cold != NULL) {
+        cold_pool_serve(server->cold, plan_hold(plan));
+    }
     for (unsigned i = 0; i < server->loop_count; i++) {
         loop_offer(server->loops[i], plan_hold(plan));
     }
@@ -275,11 +282,15 @@ static enum err start_loops(struct server *server, struct plan *plan, struct err
                        bounds.connections * server->thread_count, &server->options->proxies);
         bounds.crowd = server->crowd;
     }
+    if (server->options->cold_threads > 0) {
+        rc = cold_pool_open(server->options->cold_threads, COLD_WAITING_MAX, plan, &server->cold,
+                            msg);
+    }
     for (unsigned i = 0; i < server->thread_count && rc == ERR_NONE; i++) {
         int fd = server->listen_fds[i];
 
         server->listen_fds[i] = -1;
-        rc = loop_open(fd, &bounds, plan, &server->writes, &server->loops[i], msg);
+        rc = loop_open(fd, &bounds, plan, &server->writes, server->cold, &server->loops[i], msg);
         server->loop_count += rc == ERR_NONE;
         if (rc == ERR_NONE) {
             server->loops[i]->answerer.gzip.is_off = server->options->no_gzip;

@@ -32,6 +32,7 @@ struct server_options {
     unsigned connections_per_address;   /* 0: any number */
     bool no_gzip;                       /* answers are sent as they are */
     int64_t drain_ms;                   /* from SIGTERM to the stop */
+    unsigned cold_threads;              /* that wait for the disk; 0: the loops do */
     const char *admin;                  /* "HOST:PORT" of /healthz, /readyz and /metrics, or NULL */
     struct access_log_options access;   /* path NULL: no log of requests */
     int64_t max_age_ms;                 /* of data, beyond which /readyz says no; 0: any age */

@@ -26,6 +26,8 @@ struct traffic {
     uint64_t bytes;
     uint64_t accepted;
     uint64_t refused;
+    uint64_t cold_reads;          /* requests that memory did not answer */
+    uint64_t cold_refusals;       /* of them, those that were one too many */
     uint64_t log_lines;           /* of the access log, written */
     uint64_t log_dropped;         /* and not, because the disk is too slow, or full */
     struct route_traffic *routes; /* owned */
