@@ -1,6 +1,7 @@
 #include "service/cold.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -117,6 +118,7 @@ static void run(void *argument)
     struct cold_thread *thread = argument;
     struct cold_pool *pool = thread->pool;
 
+    pthread_setname_np(pthread_self(), "vitrine-cold");
     uv_mutex_lock(&pool->lock);
     while (!pool->is_ending) {
         if (pool->first == NULL && thread->plan_number == pool->plan_number) {
