@@ -56,6 +56,8 @@ static void write_all(const struct status_view *view, struct buffer *out)
         .bytes = 12345,
         .accepted = 20,
         .refused = 4,
+        .cold_reads = 21,
+        .cold_refusals = 2,
         .routes = routes,
         .route_count = 3,
     };
@@ -110,6 +112,8 @@ static void every_value_is_told(void **state)
         "vitrine_collection_rows{collection=\"loans\"} 30\n",
         "vitrine_collection_keys{collection=\"loans\"} 20\n",
         "vitrine_collection_bytes{collection=\"loans\"} 4096\n",
+        "vitrine_cold_reads_total 21\n",
+        "vitrine_cold_reads_refused_total 2\n",
         "process_start_time_seconds 1000000.123\n",
     };
     struct status_view *view = serving_view();
