@@ -1,9 +1,10 @@
 /*
  * An open partition or listing file, and its blobs by id. The reader's own.
  *
- * A row that fits its page is found in the mapped file (partition_tree.h) and not copied. Others are
- * SQLite's: one sqlite3_blob a table is moved from row to row (sqlite3_blob_reopen), a B-tree descent
- * without SQL. A row that does not exist ends that handle, and the next lookup makes a new one.
+ * A row that fits its page is found in the mapped file (partition_tree.h) and not copied. Others
+ * are SQLite's: one sqlite3_blob a table is moved from row to row (sqlite3_blob_reopen), a B-tree
+ * descent without SQL. A row that does not exist ends that handle, and the next lookup makes a new
+ * one.
  *
  * Files are opened immutable (no locks, no change checks), without mutexes, memory mapped, with
  * views and triggers off: a file is data, never a program.
@@ -45,8 +46,8 @@ MUST_CHECK enum err partition_open(struct partition *partition, struct errmsg *m
 void partition_close(struct partition *partition);
 
 /*
- * From now on what would wait for the disk fails with ERR_COLD, while CLOCK is on. The file is open, and
- * CLOCK lives until it is closed.
+ * From now on what would wait for the disk fails with ERR_COLD, while CLOCK is on. The file is
+ * open, and CLOCK lives until it is closed.
  */
 void partition_watch(struct partition *partition, struct residence_clock *clock);
 

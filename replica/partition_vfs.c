@@ -56,8 +56,8 @@ static int on_close(sqlite3_file *file)
 }
 
 /*
- * SQLITE_BUSY, because it undoes nothing: other statements of the connection go on. A page that comes
- * by xRead is the first one, which is always in memory.
+ * SQLITE_BUSY, because it undoes nothing: other statements of the connection go on. A page that
+ * comes by xRead is the first one, which is always in memory.
  */
 static int on_fetch(sqlite3_file *file, sqlite3_int64 at, int size, void **out)
 {

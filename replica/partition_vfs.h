@@ -19,7 +19,8 @@ const char *partition_vfs_name(void);
 
 /*
  * From now on pages of the main database of DB, which was opened with that name, are fetched only
- * when RESIDENCE holds them; otherwise SQLite ends what it does with an error. Nothing is read ahead.
+ * when RESIDENCE holds them; otherwise SQLite ends what it does with an error. Nothing is read
+ * ahead.
  */
 void partition_vfs_watch(sqlite3 *db, struct residence *residence);
 

@@ -133,7 +133,9 @@ void reader_watch(struct reader *reader)
 void reader_begin(struct reader *reader, bool may_wait)
 {
     reader->clock.is_on = !may_wait;
-    residence_clock_look(&reader->clock);
+    if (!may_wait) {
+        residence_clock_look(&reader->clock);
+    }
 }
 
 const struct release *reader_release(const struct reader *reader)

@@ -46,8 +46,8 @@ MUST_CHECK enum err reader_open(struct release *release, struct reader **out, st
 void reader_close(struct reader *reader); /* accepts NULL; drops its reference to the release */
 
 /*
- * From now on what would wait for the disk fails with ERR_COLD; what is read already stays as it is.
- * Pages that are not in memory are recognised as residence.h says.
+ * From now on the kernel reads single pages, and what would wait for them fails with ERR_COLD. What is
+ * read already stays as it is. Pages that are not in memory are recognised as residence.h says.
  */
 void reader_watch(struct reader *reader);
 

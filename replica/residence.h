@@ -7,11 +7,11 @@
  * RESIDENCE_WINDOW pages at a time, until the clock's next epoch. As long as no page is found to
  * have left memory, epochs grow longer; as soon as one is, they are short again. So a node whose
  * data fits its memory asks seldom, and one whose data does not asks often. A page that leaves
- * between the question and the use costs one wait.
+ * after it was asked for and before it is used costs one wait.
  *
- * mincore tells of a whole window, but the kernel answers it only to the owner of a file, or to whom
- * may write it; to others every page seems to be there. For those a byte is read with RWF_NOWAIT,
- * page by page, which costs more on a warm file and is right for everybody.
+ * mincore tells of a whole window, but the kernel answers it only to the owner of a file, or to
+ * whom may write it; to others every page seems to be there. For those a byte is read with
+ * RWF_NOWAIT, page by page, which costs more on a warm file and is right for everybody.
  *
  * Thread-safety: none; a clock and its residences belong to their reader.
  */
@@ -65,9 +65,9 @@ struct residence {
 enum residence_means residence_means_for(const char *path);
 
 /*
- * Watches the file at PATH, which is mapped at BYTES for as long as this is open, and has the kernel
- * read single pages of that mapping: what lies around a row is rows of other keys. NULL when it cannot be
- * watched: then its pages are waited for. CLOCK outlives it.
+ * Watches the file at PATH, which is mapped at BYTES for as long as this is open, and has the
+ * kernel read single pages of that mapping: what lies around a row is rows of other keys. NULL when
+ * it cannot be watched: then its pages are waited for. CLOCK outlives it.
  */
 struct residence *residence_open(const char *path, const uint8_t *bytes, size_t size,
                                  enum residence_means means, struct residence_clock *clock);

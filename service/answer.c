@@ -45,9 +45,7 @@ enum err answerer_serve(struct answerer *answerer, struct plan *plan, struct err
         plan_drop(plan);
         return rc;
     }
-    if (answerer->cold != NULL) {
-        reader_watch(reader);
-    }
+    reader_watch(reader);
     reader_close(answerer->reader);
     plan_drop(answerer->plan);
     answerer->reader = reader;
@@ -307,9 +305,7 @@ static struct later *answer_route(struct answerer *answerer, const struct reques
     struct errmsg msg;
     enum err rc;
 
-    if (answerer->cold != NULL) {
-        reader_begin(answerer->reader, answerer->pass != PASS_FIRST);
-    }
+    reader_begin(answerer->reader, answerer->cold == NULL || answerer->pass != PASS_FIRST);
     if (route->most_keys > 0) {
         rc = answer_many(answerer, request, match, query, out, &msg);
     } else if (!ask_read(route, match, query, &answerer->arena, &ask)) {

@@ -50,9 +50,9 @@ class Group:
 
 
 def place(cgroups):
-    """(folder to make the group in, name of the file that bounds it), by the text of /proc/self/cgroup.
+    """(folder to make the group in, file that bounds it), by the text of /proc/self/cgroup.
 
-    Of version 1 inside our own group. Of version 2 beside it: one that has processes of its own cannot
+    Of version 1 inside our own group. Of version 2 beside it: one that has processes cannot
     bound its children."""
     for line in cgroups.splitlines():
         _, controllers, path = line.split(":", 2)

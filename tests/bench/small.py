@@ -5,7 +5,7 @@
                       [--connections 64] [--cores 0] [--load-cores 1] [--keep DIR] [--json FILE]
 
 The service runs in a memory cgroup of --memory MiB, page cache included; without permission for one
-the bench says so and does nothing. The same service with --cold-threads 0 is measured beside it, in turn.
+the bench says so and does nothing. The same service with --cold-threads 0 is measured in turn.
 docs/performance.md explains the figures. Exit code 1: a request failed.
 """
 

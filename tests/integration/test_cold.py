@@ -1,4 +1,4 @@
-"""Keys that are not in memory: their answers are right and in order, and no event loop waits for them.
+"""Keys that are not in memory: answered rightly and in order, and no event loop waits for them.
 
 ctest: threads
 """
