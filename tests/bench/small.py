@@ -165,7 +165,7 @@ def show(rounds, options):
                     f"{median([one['all']['waits'] for one in found]):.2f}"]
                    for threads, found in rounds.items()],
                   ("", "requests/s", "p50 us", "p99 us", "p99.9 us", "CPU us", "waits a request"))
-    names = ("p50_us", "p99_us", "p999_us", "max_us")
+    names = ("p50_us", "p99_us", "p999_us", "max_us", "late_p99_us")
     for what, title in (("hot alone", f"hot keys alone, {options.hot_rate} requests/s"),
                         ("hot", f"hot keys beside {options.cold_rate} cold ones a second"),
                         ("cold", "those cold keys")):
@@ -173,7 +173,7 @@ def show(rounds, options):
         prepare.table([[f"--cold-threads {threads}", *line(found, what, *names),
                         sum(one[what]["failed"] for one in found)]
                        for threads, found in rounds.items()],
-                      ("", "p50 us", "p99 us", "p99.9 us", "max us", "failed"))
+                      ("", "p50 us", "p99 us", "p99.9 us", "max us", "sent late p99", "failed"))
 
 
 def write_mixes(folder, data, options):
