@@ -74,12 +74,16 @@ def measure_disk(path):
 
 
 def waited(pid):
-    """Reads from the disk that threads of PID waited for."""
-    total = 0
+    """Reads from the disk that the loops of PID waited for, and its threads for cold keys."""
+    loops = pool = 0
     for thread in os.listdir(f"/proc/{pid}/task"):
         text = Path(f"/proc/{pid}/task/{thread}/stat").read_text()
-        total += int(text.rpartition(")")[2].split()[9])
-    return total
+        faults = int(text.rpartition(")")[2].split()[9])
+        if "(vitrine-cold)" in text:
+            pool += faults
+        else:
+            loops += faults
+    return loops, pool
 
 
 class Service:
@@ -102,7 +106,9 @@ class Service:
                                          connections=options.connections))
         found["cpu_us"] = ((measure.tree_cpu(self.child.pid) - cpu) * 1e6 /
                            max(found["requests"], 1))
-        found["waits"] = (waited(self.child.pid) - before) / max(found["requests"], 1)
+        found["loop_waits"], found["pool_waits"] = (
+            (now - then) / max(found["requests"], 1)
+            for now, then in zip(waited(self.child.pid), before))
         return found
 
     def constant(self, keys, rate, seconds, seed):
@@ -162,9 +168,11 @@ def show(rounds, options):
     print("\nrandom keys, closed loop")
     prepare.table([[f"--cold-threads {threads}", *line(found, "all", "rate", "p50_us", "p99_us",
                                                        "p999_us", "cpu_us"),
-                    f"{median([one['all']['waits'] for one in found]):.2f}"]
+                    *(f"{median([one['all'][name] for one in found]):.4f}"
+                      for name in ("loop_waits", "pool_waits"))]
                    for threads, found in rounds.items()],
-                  ("", "requests/s", "p50 us", "p99 us", "p99.9 us", "CPU us", "waits a request"))
+                  ("", "requests/s", "p50 us", "p99 us", "p99.9 us", "CPU us", "waits of loops",
+                   "of the pool"))
     names = ("p50_us", "p99_us", "p999_us", "max_us", "late_p99_us")
     for what, title in (("hot alone", f"hot keys alone, {options.hot_rate} requests/s"),
                         ("hot", f"hot keys beside {options.cold_rate} cold ones a second"),
