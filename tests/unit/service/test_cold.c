@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "service/answer.h"
+#include "service/bounds.h"
 #include "service/cold.h"
 #include "tests/unit/replica/release_fixture.h"
 
@@ -63,7 +64,7 @@ static void stage_begin(struct stage *stage, struct fixture *fixture, unsigned w
     OK(plan_open(fixture->folder, &check, &stage->plan, &fixture->msg));
     OK(cold_pool_open(2, waiting_max, stage->plan, &stage->pool, &fixture->msg));
     later_queue_init(&stage->ready, NULL);
-    buffer_init(&stage->out, ANSWER_SIZE_MAX);
+    buffer_init(&stage->out, BOUNDS_ANSWER_MAX);
     answerer_init(&stage->answerer);
     stage->answerer.cold = stage->pool;
     stage->answerer.ready = &stage->ready;
