@@ -355,6 +355,9 @@ class TestLimits(Case):
         self.assertEqual(ends["forwarded"] + ends["limited"], 5)
         self.assertGreater(ends["limited"], 1)
         self.assertEqual((ends["lost"], ends["away"]), (0, 0))
+        labels = 'method="POST",route="/notes",status='
+        self.assertEqual([metric(admin, f"vitrine_requests_total{{{labels}{status}}}")
+                          for status in ('"201"', '"429"')], [ends["forwarded"], ends["limited"]])
         self.assertEqual(support.get(admin, "/readyz").status, 200)
 
 

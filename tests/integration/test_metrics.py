@@ -14,6 +14,7 @@ import shelf
 import support
 from scrubbing import SECONDS, ServedCase
 from shelf import Client, get
+from test_http import add_pages_and_keys
 
 LOANS = 'method="GET",route="/loans"'
 TIMES = "vitrine_request_duration_seconds"
@@ -57,6 +58,23 @@ class TestMetrics(ServedCase):
         self.assertLess(self.metric(f"{TIMES}_sum{{{LOANS}}}"), 500)
         self.assertEqual(self.metric("vitrine_response_bytes_total"),
                          sum(len(answer.head) + 4 + len(answer.body) for answer in sizes))
+
+    def test_every_kind_of_answer_from_files_is_counted(self):
+        add_pages_and_keys(self.shelf)
+        self.shelf.build()
+        self.serve()
+        for target, route in (("/branches/8", "/branches/:branch_id"), ("/branches", "/branches"),
+                              ("/pages/8", "/pages/:branch_id"), ("/names?ids=1,2", "/names")):
+            labels = f'method="GET",route="{route}",status='
+            tag = support.get(self.port, target).headers["etag"]
+            support.get(self.port, target, headers={"Accept-Encoding": "gzip"})
+            support.get(self.port, target, headers={"If-None-Match": tag})
+            self.assertEqual((self.count(labels + '"200"'), self.count(labels + '"304"')), (2, 1))
+        for target, route, status in (("/pages/x", "/pages/:branch_id", 400),
+                                      ("/pages/0", "/pages/:branch_id", 404),
+                                      ("/names?ids=x", "/names", 400)):
+            support.get(self.port, target)
+            self.assertEqual(self.count(f'method="GET",route="{route}",status="{status}"'), 1)
 
     def test_counters_go_on_over_a_swap_also_when_routes_have_other_places(self):
         self.serve()
