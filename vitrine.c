@@ -14,8 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 
+#include "base/priority.h"
 #include "base/suggest.h"
 #include "commands/commands.h"
 
@@ -26,10 +26,7 @@ static const struct command *const commands[] = {
     &command_unpin, &command_repair,   &command_keygen,   &command_pull,
 };
 
-enum {
-    COMMAND_COUNT = sizeof commands / sizeof commands[0],
-    NICE = 10, /* of commands that give way */
-};
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
 static const struct command *find(const char *name)
 {
@@ -89,8 +86,8 @@ static int help(const char *name)
 
 static int run(const struct command *command, int argc, char **argv)
 {
-    if (command->gives_way && getpriority(PRIO_PROCESS, 0) < NICE) {
-        setpriority(PRIO_PROCESS, 0, NICE); /* going down is always allowed */
+    if (command->gives_way) {
+        priority_lower(PRIORITY_BEHIND); /* and that of the threads it will start */
     }
     return options_run(command, argc, argv);
 }

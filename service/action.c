@@ -253,7 +253,7 @@ static struct action_job *job_make(struct answerer *answerer, const struct route
 
     job->later.answer = on_ready;
     job->answerer = answerer;
-    job->plan = plan_hold(answerer->plan);
+    job->plan = plan_hold(answerer->served.plan);
     job->route = route;
     arena_init(&job->arena, JOB_BLOCK_SIZE);
     job->write.action = route->action;
@@ -320,7 +320,7 @@ static struct address peer_of(const struct request *request)
 struct later *action_start(struct answerer *answerer, const struct request *request,
                            const struct route_match *match, struct slice query, struct buffer *out)
 {
-    const struct route *route = &answerer->plan->release->definition->routes[match->route];
+    const struct route *route = &answerer->served.plan->release->definition->routes[match->route];
     int key = look_at_key(route->action, request->headers[HEADER_IDEMPOTENCY_KEY]);
     struct address peer = peer_of(request);
     struct route_match kept;

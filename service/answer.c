@@ -28,35 +28,38 @@ void answerer_init(struct answerer *answerer)
 
 void answerer_free(struct answerer *answerer)
 {
-    reader_close(answerer->reader);
-    plan_drop(answerer->plan);
+    served_close(&answerer->served);
     head_writer_free(&answerer->heads);
     gzip_free(&answerer->gzip);
     arena_free(&answerer->arena);
     arena_free(&answerer->row_arena);
 }
 
-enum err answerer_serve(struct answerer *answerer, struct plan *plan, struct errmsg *msg)
+void answerer_exchange(struct answerer *answerer, struct served *served)
 {
-    struct reader *reader;
-    enum err rc = reader_open(plan->release, &reader, msg);
+    struct served before = answerer->served;
+    const struct plan *plan = served->plan;
 
-    if (rc != ERR_NONE) {
-        plan_drop(plan);
-        return rc;
-    }
-    reader_watch(reader);
-    reader_close(answerer->reader);
-    plan_drop(answerer->plan);
-    answerer->reader = reader;
-    answerer->plan = plan;
+    answerer->served = *served;
+    *served = before;
     head_writer_name_release(&answerer->heads,
                              &(struct head_release){
                                  .name = plan->release_name,
                                  .position = plan->release->manifest->write_position,
                                  .built_ms = plan->release->manifest->built_ms,
                              });
-    return ERR_NONE;
+}
+
+enum err answerer_serve(struct answerer *answerer, struct plan *plan, struct errmsg *msg)
+{
+    struct served served;
+    enum err rc = served_open(plan, &served, msg);
+
+    if (rc == ERR_NONE) {
+        answerer_exchange(answerer, &served);
+        served_close(&served);
+    }
+    return rc;
 }
 
 void answerer_log_failure(struct answerer *answerer, struct slice path, const struct errmsg *msg)
@@ -71,7 +74,7 @@ void answerer_log_failure(struct answerer *answerer, struct slice path, const st
         return;
     }
     log_error("answer_failed", "release=%s unlogged=%u route=%.*s reason=\"%s\"",
-              answerer->plan->release_name, answerer->unlogged, SLICE_ARG(path), msg->text);
+              answerer->served.plan->release_name, answerer->unlogged, SLICE_ARG(path), msg->text);
     answerer->logged_time = now;
     answerer->unlogged = 0;
 }
@@ -82,7 +85,7 @@ static void answer_failure(struct answerer *answerer, const struct request *requ
 {
     struct head head = plain_head(request, failure->status, BODY_TEXT, NULL);
 
-    head.cache = answerer->plan->caches[route_index];
+    head.cache = answerer->served.plan->caches[route_index];
     plain_append(&answerer->heads, &head, failure->text, request->method != METHOD_HEAD, out);
 }
 
@@ -92,7 +95,7 @@ static struct head file_head(const struct answerer *answerer, const struct reque
 {
     struct head head = plain_head(request, 200, BODY_JSON, NULL);
 
-    head.cache = answerer->plan->caches[route_index];
+    head.cache = answerer->served.plan->caches[route_index];
     head.has_etag = true;
     return head;
 }
@@ -184,10 +187,10 @@ static enum err end_body(struct answerer *answerer, const struct request *reques
 
 static struct page page_of(struct answerer *answerer, unsigned route_index, const struct ask *ask)
 {
-    const struct plan *plan = answerer->plan;
+    const struct plan *plan = answerer->served.plan;
 
     return (struct page){
-        .reader = answerer->reader,
+        .reader = answerer->served.reader,
         .route = &plan->release->definition->routes[route_index],
         .row = &plan->rows[route_index],
         .ask = ask,
@@ -205,8 +208,8 @@ static enum err answer_listing(struct answerer *answerer, const struct request *
     enum err rc;
 
     head_begin(&answerer->heads, &head, out);
-    rc = program_run(&answerer->plan->answers[route_index], &page->view, out, msg);
-    head.etag = etag_of_key(answerer->plan->etag_seeds[route_index], page->ask, true,
+    rc = program_run(&answerer->served.plan->answers[route_index], &page->view, out, msg);
+    head.etag = etag_of_key(answerer->served.plan->etag_seeds[route_index], page->ask, true,
                             etag_join(page->shown, page->view.total));
     return end_body(answerer, request, &head, TAG_LAST, rc, out, msg);
 }
@@ -215,7 +218,7 @@ static enum err answer_page(struct answerer *answerer, const struct request *req
                             unsigned route_index, const struct ask *ask, struct buffer *out,
                             struct errmsg *msg)
 {
-    const struct program *program = &answerer->plan->answers[route_index];
+    const struct program *program = &answerer->served.plan->answers[route_index];
     struct head head = file_head(answerer, request, route_index);
     struct page page = page_of(answerer, route_index, ask);
     enum err rc = page_open(&page, msg);
@@ -230,7 +233,7 @@ static enum err answer_page(struct answerer *answerer, const struct request *req
         answer_failure(answerer, request, route_index, &page.route->missing, out);
         return ERR_NONE;
     }
-    head.etag = etag_of_key(answerer->plan->etag_seeds[route_index], ask, page.found,
+    head.etag = etag_of_key(answerer->served.plan->etag_seeds[route_index], ask, page.found,
                             page.found ? page.group.content_hash : 0);
     if (!begin_body(answerer, request, &head, out)) {
         return ERR_NONE;
@@ -247,14 +250,14 @@ static enum err answer_parts(struct answerer *answerer, const struct request *re
                              const struct route_match *match, struct slice query,
                              const struct ask *ask, struct buffer *out, struct errmsg *msg)
 {
-    const struct plan *plan = answerer->plan;
+    const struct plan *plan = answerer->served.plan;
     unsigned route_index = (unsigned)match->route;
     struct head head = file_head(answerer, request, route_index);
     const struct failure *missing;
     struct parts parts;
-    enum err rc =
-        parts_open(&plan->parts[route_index], &plan->release->definition->routes[route_index],
-                   match, query, ask, answerer->reader, &answerer->arena, &parts, &missing, msg);
+    enum err rc = parts_open(&plan->parts[route_index],
+                             &plan->release->definition->routes[route_index], match, query, ask,
+                             answerer->served.reader, &answerer->arena, &parts, &missing, msg);
 
     if (rc != ERR_NONE) {
         return rc;
@@ -291,8 +294,8 @@ static enum err answer_many(struct answerer *answerer, const struct request *req
     ask_read_page(page.route, match, query, &answerer->arena, &ask);
     ask.key_text = many.text;
     head_begin(&answerer->heads, &head, out);
-    rc = many_append(&many, &answerer->plan->answers[route_index], &page, &ask, out, msg);
-    head.etag = etag_of_key(answerer->plan->etag_seeds[route_index], &ask, true, page.shown);
+    rc = many_append(&many, &answerer->served.plan->answers[route_index], &page, &ask, out, msg);
+    head.etag = etag_of_key(answerer->served.plan->etag_seeds[route_index], &ask, true, page.shown);
     return end_body(answerer, request, &head, TAG_LAST, rc, out, msg);
 }
 
@@ -300,12 +303,12 @@ static struct later *answer_route(struct answerer *answerer, const struct reques
                                   const struct route_match *match, struct slice query,
                                   struct buffer *out)
 {
-    const struct route *route = &answerer->plan->release->definition->routes[match->route];
+    const struct route *route = &answerer->served.plan->release->definition->routes[match->route];
     struct ask ask;
     struct errmsg msg;
     enum err rc;
 
-    reader_begin(answerer->reader, answerer->cold == NULL || answerer->pass != PASS_FIRST);
+    reader_begin(answerer->served.reader, answerer->cold == NULL || answerer->pass != PASS_FIRST);
     if (route->most_keys > 0) {
         rc = answer_many(answerer, request, match, query, out, &msg);
     } else if (!ask_read(route, match, query, &answerer->arena, &ask)) {
@@ -378,11 +381,11 @@ static enum route_method route_method(enum request_method method)
 struct later *answer_request(struct answerer *answerer, const struct request *request,
                              struct buffer *out)
 {
-    const struct definition *definition = answerer->plan->release->definition;
+    const struct definition *definition = answerer->served.plan->release->definition;
     struct url url = url_split(request->target);
     struct later *later = NULL;
     struct route_match match;
-    bool found = route_find(answerer->plan->routes, url.path, route_method(request->method),
+    bool found = route_find(answerer->served.plan->routes, url.path, route_method(request->method),
                             &answerer->arena, &match);
 
     answerer->route = found ? match.route : -1;

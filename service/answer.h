@@ -23,6 +23,7 @@
 #include "service/later.h"
 #include "service/plan.h"
 #include "service/relay.h"
+#include "service/served.h"
 #include "service/writes.h"
 
 /* Of a request that its answerer may not wait for the disk for. */
@@ -33,8 +34,7 @@ enum answer_pass {
 };
 
 struct answerer {
-    struct plan *plan;         /* owned: one reference */
-    struct reader *reader;     /* owned */
+    struct served served;      /* owned */
     struct writes *writes;     /* set by the owner; NULL: none are taken */
     struct relay relay;        /* set by the owner, when they are forwarded */
     struct later_queue *ready; /* set by the owner: where answers of WRITES and COLD go */
@@ -61,6 +61,9 @@ void answerer_free(struct answerer *answerer);
  */
 MUST_CHECK enum err answerer_serve(struct answerer *answerer, struct plan *plan,
                                    struct errmsg *msg);
+
+/* The same for one that is open: takes SERVED over, and leaves there what was served before. */
+void answerer_exchange(struct answerer *answerer, struct served *served);
 
 /*
  * Appends the answer, a head and at most `answer_size` bytes, and returns NULL; or returns what will

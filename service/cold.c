@@ -32,7 +32,7 @@ struct cold_thread {
     uv_thread_t id;
     struct answerer answerer; /* of this thread alone */
     struct buffer out;        /* answers that are dropped */
-    uint64_t plan_number;     /* of the plan that the answerer has; 0: none */
+    uint64_t plan_number;     /* of the plan that the answerer has, or will open; 0: none */
 };
 
 struct cold_pool {
@@ -52,7 +52,10 @@ struct cold_pool {
 
 /* ---- a thread of the pool ---- */
 
-/* Without a reader nothing is brought in, and the loops wait themselves. */
+/*
+ * Takes over the reference to PLAN. Without a reader nothing is brought in, and the loops wait
+ * themselves.
+ */
 static void open_plan(struct cold_thread *thread, struct plan *plan)
 {
     struct errmsg msg;
@@ -66,7 +69,7 @@ static void touch(struct cold_thread *thread, const struct request *request)
 {
     struct later *later;
 
-    if (thread->answerer.plan == NULL) {
+    if (thread->answerer.served.plan == NULL) {
         return;
     }
     later = answer_request(&thread->answerer, request, &thread->out);
@@ -92,21 +95,26 @@ static void give_back(struct cold_job *job)
     later_queue_add(job->answerer->ready, &job->later);
 }
 
-/* The lock is held at the call and afterwards, not in between. */
+/*
+ * The lock is held at the call and afterwards, not in between. A plan is opened when there is something
+ * to read from it: all threads at once would take the processors from the loops at each new one.
+ */
 static void work(struct cold_thread *thread)
 {
     struct cold_pool *pool = thread->pool;
 
     if (thread->plan_number != pool->plan_number) {
-        struct plan *plan = plan_hold(pool->plan);
-
         thread->plan_number = pool->plan_number;
         uv_mutex_unlock(&pool->lock);
-        open_plan(thread, plan);
+        served_close(&thread->answerer.served);
     } else {
         struct cold_job *job = take_job(pool);
+        struct plan *plan = thread->answerer.served.plan == NULL ? plan_hold(pool->plan) : NULL;
 
         uv_mutex_unlock(&pool->lock);
+        if (plan != NULL) {
+            open_plan(thread, plan);
+        }
         touch(thread, &job->request);
         give_back(job);
     }

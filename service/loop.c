@@ -161,19 +161,12 @@ static void answer_ready(struct loop *loop)
 }
 
 /* No answer from the plan before is half written: each is written where its request is read. */
-static void take_offer(struct loop *loop)
+static void on_served(void *context, struct served *served)
 {
-    struct plan *plan = atomic_exchange(&loop->offered, NULL);
-    struct errmsg msg;
+    struct loop *loop = context;
 
-    if (plan == NULL) {
-        return;
-    }
-    if (answerer_serve(&loop->answerer, plan, &msg) != ERR_NONE) {
-        log_error("release_not_served", "reason=\"%s\"", msg.text);
-        return;
-    }
-    meter_serve(&loop->meter, loop->answerer.plan->release->definition);
+    answerer_exchange(&loop->answerer, served);
+    meter_serve(&loop->meter, loop->answerer.served.plan->release->definition);
 }
 
 static void begin_stop(struct loop *loop)
@@ -196,7 +189,9 @@ static void on_wake(uv_async_t *wake)
 {
     struct loop *loop = wake->data;
 
-    take_offer(loop);
+    if (!loop->is_stopping) {
+        changeover_look(&loop->changeover);
+    }
     answer_ready(loop);
     loop->is_draining = atomic_load(&loop->drain_asked);
     if (atomic_load(&loop->stop_asked) && !loop->is_stopping) {
@@ -302,7 +297,9 @@ static struct loop *loop_make(const struct bounds *bounds)
 
     loop->bounds = *bounds;
     atomic_init(&loop->connection_count, 0);
-    atomic_init(&loop->offered, NULL);
+    loop->changeover =
+        (struct changeover){.on_served = on_served, .context = loop, .uv = &loop->uv};
+    changeover_init(&loop->changeover);
     atomic_init(&loop->drain_asked, false);
     atomic_init(&loop->stop_asked, false);
     request_ids_init(&loop->ids);
@@ -393,10 +390,9 @@ enum err loop_start(struct loop *loop, struct errmsg *msg)
     return ERR_NONE;
 }
 
-/* An offer that was not taken yet is replaced: only the newest counts. */
 void loop_offer(struct loop *loop, struct plan *plan)
 {
-    plan_drop(atomic_exchange(&loop->offered, plan));
+    changeover_offer(&loop->changeover, plan);
     uv_async_send(&loop->wake);
 }
 
@@ -439,6 +435,6 @@ void loop_close(struct loop *loop)
     }
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     uv_loop_close(&loop->uv);
-    plan_drop(atomic_exchange(&loop->offered, NULL));
+    changeover_close(&loop->changeover);
     loop_free(loop);
 }

@@ -23,6 +23,7 @@
 #include "service/acceptor.h"
 #include "service/answer.h"
 #include "service/bounds.h"
+#include "service/changeover.h"
 #include "service/later.h"
 #include "service/meter.h"
 #include "service/plan.h"
@@ -71,9 +72,9 @@ struct loop {
     unsigned crowded_count; /* of them, those that were one too many of their address */
     bool is_draining;       /* each connection ends with its next answer */
     bool is_stopping;
-    struct later_queue ready;       /* what requests were answered with, once it has the answer */
-    uint64_t stop_deadline_ms;      /* is_stopping: on the clock of uv_now */
-    _Atomic(struct plan *) offered; /* the plan to serve next, one reference, or NULL */
+    struct later_queue ready;     /* what requests were answered with, once it has the answer */
+    uint64_t stop_deadline_ms;    /* is_stopping: on the clock of uv_now */
+    struct changeover changeover; /* to the plan that was offered */
     atomic_bool drain_asked;
     atomic_bool stop_asked;
     char input[LOOP_INPUT_SIZE];

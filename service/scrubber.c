@@ -2,21 +2,13 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/pace.h"
+#include "base/priority.h"
 #include "base/progress.h"
 #include "base/timestamp.h"
 #include "replica/scrub.h"
-
-enum {
-    NICE_MOST = 19,
-    IOPRIO_WHO_PROCESS = 1, /* ioprio_set(2) has no header */
-    IOPRIO_IDLE = 3 << 13,
-};
 
 /* One walk over one release. */
 struct pass {
@@ -260,9 +252,7 @@ static void run(void *argument)
     struct retry retry = {.number = 0};
     struct task task;
 
-    /* Best effort: a thread is a process to these two. */
-    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICE_MOST);
-    syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_IDLE);
+    priority_lower(PRIORITY_IDLE);
     while (take_order(scrubber, &task)) {
         if (task.number != retry.number) {
             retry = (struct retry){.number = task.number};

@@ -5,16 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "base/priority.h"
 #include "base/progress.h"
 #include "replica/root.h"
-
-enum { OPENING_NICE = 10 };
 
 static void look(struct swap *swap);
 static void on_poll(uv_timer_t *timer);
@@ -40,8 +36,7 @@ static void on_work(uv_work_t *work)
     bool is_reopening = swap->target != swap->seen;
     int64_t started_ms = monotonic_ms();
 
-    /* Whoever waits for an answer goes first; the pool has nothing else to do. */
-    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), OPENING_NICE);
+    priority_lower(PRIORITY_BEHIND); /* for good: the pool has nothing else to do */
     swap->rc = plan_open(swap->target, &swap->check, &swap->plan, &swap->msg);
     if (swap->rc == ERR_NONE) {
         log_info("release_opened", "release=%s verified=%s ms=%" PRId64, swap->plan->release_name,
