@@ -149,7 +149,7 @@ def nginx_static(place, template, files):
 
 @contextmanager
 def nginx_cache(place, origin):
-    """proxy_cache in front of a service on the port ORIGIN."""
+    """proxy_cache in front of a service on the port ORIGIN, whose answers it keeps all the same."""
     http = f"""
     upstream origin {{ server 127.0.0.1:{origin}; keepalive 64; }}
     proxy_cache_path cache levels=1:2 keys_zone=answers:64m max_size={CACHE_MIB}m inactive=1d
@@ -158,6 +158,7 @@ def nginx_cache(place, origin):
         location / {
             proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection "";
             proxy_cache answers; proxy_cache_key $request_uri; proxy_cache_valid 200 1d;
+            proxy_ignore_headers Cache-Control;
             add_header X-Cache $upstream_cache_status;
         }"""
     with nginx(place, "nginx proxy_cache hit", "cache", server, http) as peer:
@@ -170,7 +171,7 @@ VCL = """
 vcl 4.1;
 backend origin {{ .host = "127.0.0.1"; .port = "{origin}"; }}
 sub vcl_hash {{ hash_data(req.url); return (lookup); }}
-sub vcl_backend_response {{ set beresp.ttl = 1d; }}
+sub vcl_backend_response {{ set beresp.ttl = 1d; return (deliver); }}
 sub vcl_deliver {{
     set resp.http.X-Cache = "MISS";
     if (obj.hits > 0) {{ set resp.http.X-Cache = "HIT"; }}
@@ -187,7 +188,8 @@ def varnish(place, origin):
     jail = ("-j", "none") if os.geteuid() == 0 else ()
     with running(place, "Varnish hit", port, "varnishd", *jail, "-F", "-n", folder / "state", "-a",
                  f"127.0.0.1:{port}", "-f", folder / "origin.vcl", "-s", f"malloc,{CACHE_MIB}m",
-                 "-p", f"thread_pools={place.threads}") as peer:
+                 "-p", f"thread_pools={place.threads}", "-p",
+                 "http_gzip_support=off") as peer:
         yield peer
 
 

@@ -44,7 +44,8 @@ class Asker:
 
     def get(self, path):
         """(status, headers, body)"""
-        self.connection.request("GET", path)
+        self.connection.putrequest("GET", path, skip_accept_encoding=True)  # as load asks
+        self.connection.endheaders()
         answer = self.connection.getresponse()
         return answer.status, answer.headers, answer.read()
 
