@@ -215,7 +215,9 @@ static void on_answer(struct client *client, struct connection *connection)
     counts->body_bytes += answer->body_size;
     client->completed++;
     connection->state = IDLE;
-    if (answer->is_last) {
+    if (client->options.is_fresh) {
+        close_connection(connection);
+    } else if (answer->is_last) {
         close_connection(connection);
         client->tally->reopened++;
     }
@@ -455,7 +457,10 @@ struct client *client_open(const struct client_options *options, struct mix *mix
         die("memory and epoll");
     }
     for (unsigned i = 0; i < options->connections; i++) {
-        open_first(client, &client->connections[i]);
+        client->connections[i].fd = -1;
+        if (!options->is_fresh) {
+            open_first(client, &client->connections[i]);
+        }
         put_free(client, &client->connections[i]);
     }
     return client;

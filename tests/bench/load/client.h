@@ -35,11 +35,15 @@ struct client_options {
     uint64_t requests_max; /* 0: no such bound */
     double rate;           /* requests a second; 0: a closed loop */
     double timeout;        /* seconds from sending to the end of an answer */
+    bool is_fresh; /* a connection of its own for each request; opening it is latency, too */
 };
 
 struct client;
 
-/* Opens all connections; ends the program when nobody listens. Borrows MIX and TALLY. */
+/*
+ * Opens all connections, unless each request has its own; ends the program when nobody listens.
+ * Borrows MIX and TALLY.
+ */
 struct client *client_open(const struct client_options *options, struct mix *mix,
                            struct tally *tally);
 

@@ -34,6 +34,7 @@ static const char usage[] =
     "  --in-turn          paths and keys one after the other, not at random\n"
     "  --bodies FILE      POST, each time one of its lines, instead of GET\n"
     "  --connections N    kept alive, one request at a time on each (64)\n"
+    "  --fresh            a connection of its own for each request, opened when it is due\n"
     "  --rate N           requests a second, due at fixed instants; without: a closed loop\n"
     "  --seconds S        how long (5; 0: an hour); SIGTERM ends it earlier\n"
     "  --requests N       at most so many\n"
@@ -67,14 +68,23 @@ static double number_of(const char *text)
 }
 
 static const struct option known[] = {
-    {"host", required_argument, NULL, 'h'},     {"port", required_argument, NULL, 'p'},
-    {"keys", required_argument, NULL, 'k'},     {"path", required_argument, NULL, 'a'},
-    {"mix", required_argument, NULL, 'm'},      {"in-turn", no_argument, NULL, 't'},
-    {"bodies", required_argument, NULL, 'b'},   {"connections", required_argument, NULL, 'c'},
-    {"rate", required_argument, NULL, 'r'},     {"seconds", required_argument, NULL, 's'},
-    {"requests", required_argument, NULL, 'n'}, {"timeout", required_argument, NULL, 'o'},
-    {"seed", required_argument, NULL, 'e'},     {"table", no_argument, NULL, 'T'},
-    {"help", no_argument, NULL, 'H'},           {NULL, 0, NULL, 0},
+    {"host", required_argument, NULL, 'h'},
+    {"port", required_argument, NULL, 'p'},
+    {"keys", required_argument, NULL, 'k'},
+    {"path", required_argument, NULL, 'a'},
+    {"mix", required_argument, NULL, 'm'},
+    {"in-turn", no_argument, NULL, 't'},
+    {"bodies", required_argument, NULL, 'b'},
+    {"connections", required_argument, NULL, 'c'},
+    {"fresh", no_argument, NULL, 'f'},
+    {"rate", required_argument, NULL, 'r'},
+    {"seconds", required_argument, NULL, 's'},
+    {"requests", required_argument, NULL, 'n'},
+    {"timeout", required_argument, NULL, 'o'},
+    {"seed", required_argument, NULL, 'e'},
+    {"table", no_argument, NULL, 'T'},
+    {"help", no_argument, NULL, 'H'},
+    {NULL, 0, NULL, 0},
 };
 
 /* What belongs to the mix; false: another option. */
@@ -117,6 +127,9 @@ static void take_option(struct options *options, int option)
         break;
     case 'c':
         client->connections = (unsigned)number_of(optarg);
+        break;
+    case 'f':
+        client->is_fresh = true;
         break;
     case 'r':
         client->rate = number_of(optarg);
