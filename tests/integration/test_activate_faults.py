@@ -1,6 +1,9 @@
 """`vitrine activate`, `rollback`, `pin` and `unpin`, killed before each call that changes the root, and
 with each of their file operations failed in turn: what was current stays so, or what was asked for is,
-and what the root remembers is as before or as after."""
+and what the root remembers is as before or as after.
+
+ctest: side by side
+"""
 import faults
 import support
 

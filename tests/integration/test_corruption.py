@@ -1,5 +1,8 @@
 """1,000 seeded damages of a signed release: none is activated, each is called by its name, and the
-service goes on answering from the release before. Beside it what SQLite's own integrity_check says."""
+service goes on answering from the release before. Beside it what SQLite's own integrity_check says.
+
+ctest: side by side
+"""
 import ctypes
 import os
 import random

@@ -1,5 +1,8 @@
 """Delta builds: each holds what a build from nothing holds, few pages of its files differ from those
-before, and a file that cannot be changed is built fresh."""
+before, and a file that cannot be changed is built fresh.
+
+ctest: side by side
+"""
 
 import os
 import random

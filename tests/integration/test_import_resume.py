@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""`vitrine import --resume`: cut short at any moment, it ends as if nothing had happened."""
+"""`vitrine import --resume`: cut short at any moment, it ends as if nothing had happened.
+
+ctest: side by side
+"""
 import os
 import signal
 import sqlite3

@@ -1,5 +1,8 @@
 """kill -9 at any moment of a build: the root is as it was, or has one complete release more; the next
-build works, and nothing piles up, neither in the root nor on the server."""
+build works, and nothing piles up, neither in the root nor on the server.
+
+ctest: side by side
+"""
 
 import os
 import random

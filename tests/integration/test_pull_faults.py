@@ -1,6 +1,9 @@
 """`vitrine pull`, killed before each call that changes the root, and with each of its file operations
 failed in turn; the same of the rsyncs that it starts. `current` is a complete release all the time,
-and the next pull finishes the job and leaves nothing lying about."""
+and the next pull finishes the job and leaves nothing lying about.
+
+ctest: side by side
+"""
 import os
 import shlex
 import shutil

@@ -1,6 +1,9 @@
 """`vitrine repair` from an rsync daemon, killed before each call that changes the root, and with each of
 its file operations failed in turn: the release is the old one, with the damage or without, and the next
-repair mends it and leaves nothing lying about."""
+repair mends it and leaves nothing lying about.
+
+ctest: side by side
+"""
 import contextlib
 import os
 import shutil

@@ -2,6 +2,8 @@
 
 16 clients write while the process group of the service is killed with SIGKILL at random moments, 50
 times; each time it is started again at once. After every restart the source is asked for all rows.
+
+ctest: side by side
 """
 
 import os
