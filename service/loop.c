@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "base/priority.h"
 #include "service/connection.h"
 #include "service/crowd.h"
 #include "service/traffic.h"
@@ -376,6 +377,7 @@ static void run(void *argument)
 {
     struct loop *loop = argument;
 
+    priority_short_turns();
     uv_run(&loop->uv, UV_RUN_DEFAULT);
 }
 
