@@ -18,6 +18,7 @@
 #include "base/priority.h"
 #include "base/suggest.h"
 #include "commands/commands.h"
+#include "commands/manual.h"
 
 static const struct command *const commands[] = {
     &command_run,   &command_generate, &command_import,   &command_build,
@@ -27,6 +28,9 @@ static const struct command *const commands[] = {
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
+static const char about[] =
+    "Serves a storefront's reads from immutable files that are built from its database.";
 
 static const struct command *find(const char *name)
 {
@@ -62,14 +66,12 @@ static int unknown(const char *name)
 
 static void print_commands(FILE *to)
 {
-    fputs("Usage: vitrine COMMAND [options]\n\n"
-          "Serves a storefront's reads from immutable files that are built from its database.\n\n"
-          "Commands:\n",
-          to);
+    fprintf(to, "Usage: vitrine COMMAND [options]\n\n%s\n\nCommands:\n", about);
     for (unsigned i = 0; i < COMMAND_COUNT; i++) {
         fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->about);
     }
-    fputs("\nvitrine COMMAND --help says more about one; vitrine --version prints the version.\n",
+    fputs("\nvitrine COMMAND --help says more about one, vitrine help --man all of it as a\n"
+          "manual page; vitrine --version prints the version.\n",
           to);
 }
 
@@ -77,6 +79,10 @@ static int help(const char *name)
 {
     const struct command *command = find(name);
 
+    if (strcmp(name, "--man") == 0) {
+        manual_print(commands, COMMAND_COUNT, about, stdout);
+        return 0;
+    }
     if (command == NULL) {
         return unknown(name);
     }

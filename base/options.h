@@ -125,8 +125,17 @@ MUST_CHECK enum err options_parse(const struct command *command, int argc, char 
 /* The bounds of an integer option in words: "from 1 to 256", "0 or more". */
 void option_range(const struct option *option, char *text, size_t size);
 
+/* What --help says behind the sentence of an option: " (default 2; from 1 to 256)", or nothing. */
+void option_note(const struct option *option, char *text, size_t size);
+
 /* Prints usage, sentence, description and the options with their defaults. */
 void options_help(const struct command *command, FILE *to);
+
+/* Prints the same as a section of a manual page, for man(7). */
+void options_man(const struct command *command, FILE *to);
+
+/* Prints TEXT as a line of a manual page, whatever characters it has. */
+void man_text(const char *text, FILE *to);
 
 /*
  * Runs COMMAND, whose name is argv[0]: parses the options, prints the help or what is wrong with them,

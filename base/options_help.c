@@ -48,8 +48,7 @@ static void print_wrapped(FILE *to, const char *text, int indent, int column)
     fputc('\n', to);
 }
 
-/* " (default 2; from 1 to 256)", or nothing. */
-static void describe_limits(char *note, size_t size, const struct option *option)
+void option_note(const struct option *option, char *text, size_t size)
 {
     char range[RANGE_MAX] = "";
     bool has_range = option->kind == OPTION_KIND_INTEGER;
@@ -58,16 +57,16 @@ static void describe_limits(char *note, size_t size, const struct option *option
         option_range(option, range, sizeof range);
     }
     if (option->required) {
-        snprintf(note, size, " (required)");
+        snprintf(text, size, " (required)");
     } else if (option->default_value != NULL) {
-        snprintf(note, size, " (default %s%s%s)", option->default_value, has_range ? "; " : "",
+        snprintf(text, size, " (default %s%s%s)", option->default_value, has_range ? "; " : "",
                  range);
     } else if (has_range) {
-        snprintf(note, size, " (%s)", range);
+        snprintf(text, size, " (%s)", range);
     } else if (option->kind == OPTION_KIND_TEXTS) {
-        snprintf(note, size, " (may be given several times)");
+        snprintf(text, size, " (may be given several times)");
     } else {
-        note[0] = '\0';
+        text[0] = '\0';
     }
 }
 
@@ -124,7 +123,7 @@ void options_help(const struct command *command, FILE *to)
         char note[NOTE_MAX];
 
         print_left(left, sizeof left, option);
-        describe_limits(note, sizeof note, option);
+        option_note(option, note, sizeof note);
         print_entry(to, left, width, option->about, note);
     }
     print_entry(to, "  --help", width, "print this text", "");

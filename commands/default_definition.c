@@ -10,7 +10,7 @@
 
 static const char *const beside_program[] = {
     "../../assets/atelier/definition.yaml",
-    "../share/vitrine/atelier/definition.yaml",
+    "../share/vitrine/assets/atelier/definition.yaml",
 };
 
 /* The folder of the running program; false when it cannot be told. */

@@ -342,6 +342,43 @@ static void help_lists_options_with_defaults_and_bounds(void **state)
     free(text);
 }
 
+static void a_manual_page_has_the_same_and_no_text_of_it_is_taken_for_an_instruction(void **state)
+{
+    static const struct option dotted[] = {
+        OPTION_TEXT("read-as", "FORM", ".csv", struct values, color, ".csv or C:\\'s"),
+        OPTION_FLAG("dirt", struct values, dirt, "add dirt"),
+        OPTION_END,
+    };
+    static const struct command lend = {
+        .name = "lend",
+        .usage = "--read-as FORM",
+        .about = "lends a book",
+        .description = "First.\n'Second'.",
+        .options = dotted,
+    };
+    static const char expected[] = ".SS vitrine lend\n"
+                                   "\\fBvitrine lend\\fR \\-\\-read\\-as FORM\n"
+                                   ".PP\n"
+                                   "lends a book\n"
+                                   ".PP\n"
+                                   "First.\n.br\n\\&'Second'.\n"
+                                   ".TP\n"
+                                   "\\fB\\-\\-read\\-as\\fR \\fIFORM\\fR\n"
+                                   "\\&.csv or C:\\e's (default .csv)\n"
+                                   ".TP\n"
+                                   "\\fB\\-\\-dirt\\fR\n"
+                                   "add dirt\n";
+    char *text = NULL;
+    size_t size;
+    FILE *to = open_memstream(&text, &size);
+
+    (void)state;
+    options_man(&lend, to);
+    fclose(to);
+    assert_string_equal(text, expected);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,6 +393,7 @@ int main(void)
         cmocka_unit_test(help_wins_over_later_mistakes),
         cmocka_unit_test(options_that_come_from_data_are_asked_for),
         cmocka_unit_test(help_lists_options_with_defaults_and_bounds),
+        cmocka_unit_test(a_manual_page_has_the_same_and_no_text_of_it_is_taken_for_an_instruction),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
