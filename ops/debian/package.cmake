@@ -46,6 +46,7 @@ install(FILES ${CMAKE_BINARY_DIR}/package/vitrine.1.gz DESTINATION share/man/man
 install(FILES ${CMAKE_BINARY_DIR}/package/changelog.gz ${debian}/copyright CHANGELOG.md
         DESTINATION share/doc/vitrine)
 install(DIRECTORY docs/ DESTINATION share/doc/vitrine)
+install(FILES ${debian}/rsyncd.conf DESTINATION share/doc/vitrine/examples)
 install(FILES ${debian}/lintian-overrides DESTINATION share/lintian/overrides RENAME vitrine)
 install(FILES ops/systemd/sysusers.conf DESTINATION lib/sysusers.d RENAME vitrine.conf)
 install(DIRECTORY ops/systemd/ DESTINATION /lib/systemd/system PATTERN sysusers.conf EXCLUDE)

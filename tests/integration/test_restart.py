@@ -9,51 +9,18 @@ import os
 import resource
 import socket
 import sys
-import threading
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 import shelf
 import support
+from asking import ask_while
 from shelf import Client, get
 
 RESTARTS = int(os.environ.get("RESTARTS", "5"))
 CLIENTS = 8
 DRAIN = "1s"
-
-
-class Asking(threading.Thread):
-    """A client that keeps its connection until it is told that it ends, and forgives nothing."""
-
-    def __init__(self, port, lasts):
-        super().__init__(daemon=True)
-        self.port, self.lasts = port, lasts  # requests that a connection lasts at most
-        self.answers = 0
-        self.connections = 0
-        self.failure = None
-        self.is_over = threading.Event()
-
-    def one_connection(self):
-        """Asks on one connection until it ends."""
-        self.connections += 1
-        with Client(self.port, timeout=20) as client:
-            for i in range(self.lasts):
-                is_last = i + 1 == self.lasts or self.is_over.is_set()
-                client.send(get("/branches/7", *(["Connection: close"] if is_last else [])))
-                answer = client.answer()
-                if answer.status != 200 or b'"id":7' not in answer.body:
-                    raise AssertionError(answer)
-                self.answers += 1
-                if answer.headers.get("connection") == "close":
-                    return
-
-    def run(self):
-        try:
-            while not self.is_over.is_set():
-                self.one_connection()
-        except (OSError, ValueError, AssertionError) as error:
-            self.failure = f"{type(error).__name__}: {error} after {self.answers} answers"
 
 
 class Restarts(support.TestCase):
@@ -73,17 +40,11 @@ class Restarts(support.TestCase):
 
     def ask_while(self, port, restart):
         """Has clients ask while RESTART is called again and again; each keeps its own pace."""
-        clients = [Asking(port, 1 if i % 2 else 1000000) for i in range(CLIENTS)]
-        for client in clients:
-            client.start()
-        for _ in range(RESTARTS):
-            restart()
-        for client in clients:
-            client.is_over.set()
-        for client in clients:
-            client.join(30)
-            self.assertFalse(client.is_alive())
-        self.assertEqual([client.failure for client in clients if client.failure], [])
+        def restart_all():
+            for _ in range(RESTARTS):
+                restart()
+
+        clients = ask_while(self, CLIENTS, port, restart_all)
         for client in clients:
             self.assertGreater(client.connections, RESTARTS)
         print(f"{RESTARTS} restarts, {sum(client.answers for client in clients)} answers on "
