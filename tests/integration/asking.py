@@ -7,8 +7,8 @@ from shelf import Client, get
 
 
 class Asking(threading.Thread):
-    """A client that keeps its connection until it is told that it ends. WHERE is entered by its thread: a
-    network namespace."""
+    """A client that keeps its connection until it is told that it ends. WHERE is entered by its
+    thread: a network namespace."""
 
     def __init__(self, port, lasts, where=None):
         super().__init__(daemon=True)

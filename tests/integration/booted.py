@@ -1,4 +1,4 @@
-"""A minimal Debian that is booted: systemd in a container, whose network is a machine of netns.Lab."""
+"""A minimal Debian that is booted: systemd in a container, with a machine of netns.Lab."""
 import os
 import re
 import shutil
@@ -24,7 +24,8 @@ def why_not():
 
 
 class Debian:
-    """A root in FOLDER that can be booted and powered off, again and again, at one machine of a lab."""
+    """A root in FOLDER that can be booted and powered off, again and again, at one machine of a
+    lab."""
 
     def __init__(self, folder, name, machine):
         self.name = name
@@ -51,8 +52,8 @@ class Debian:
             file.write(text)
 
     def boot(self):
-        """Boots, and waits until systemd has started everything. Should this process die, it is powered
-        off."""
+        """Boots, and waits until systemd has started everything. Should this process die, it is
+        powered off."""
         with open(self.console, "ab") as console:
             self.nspawn = subprocess.Popen(  # pylint: disable=consider-using-with
                 ["setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "--quiet", "--boot",

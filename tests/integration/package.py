@@ -1,4 +1,4 @@
-"""The Debian package, built once a run of a test script, and minimal Debian roots to install it in."""
+"""The Debian package, built once a run of a test script, and minimal Debian roots to put it in."""
 import functools
 import glob
 import hashlib
@@ -60,8 +60,8 @@ def apt_sources():
 
 
 def debian_root():
-    """A tar archive of a minimal Debian that boots, with what the package depends on and nothing else. It
-    is kept in build/ until that changes."""
+    """A tar archive of a minimal Debian that boots, with what the package depends on and nothing
+    else. It is kept in build/ until that changes."""
     # Of alternatives the first, as apt does.
     names = [re.split(r"[ |(]", each.strip())[0] for each in field("Depends").split(",")]
     include = ",".join(sorted({*names, "systemd-sysv"}))

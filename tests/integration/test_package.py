@@ -1,5 +1,5 @@
-"""The Debian package: what is in it, that its manual page and units are as they should be, and, as root, a
-fleet of fresh machines that it is installed on."""
+"""The Debian package: what is in it, that its manual page and units are as they should be, and, as
+root, a fleet of fresh machines that it is installed on."""
 import os
 import re
 import shutil
@@ -57,7 +57,8 @@ class Package(support.TestCase):
         modes = {line.split()[5].removeprefix("."): line.split()[:2]
                  for line in listing.splitlines()}
         self.assertEqual({"root/root"}, {owner for _, owner in modes.values()})
-        for path, mode in (("/usr/bin/vitrine", "-rwxr-xr-x"), ("/etc/vitrine/node.env", "-rw-r-----"),
+        for path, mode in (("/usr/bin/vitrine", "-rwxr-xr-x"),
+                           ("/etc/vitrine/node.env", "-rw-r-----"),
                            ("/etc/vitrine/alert", "-rwxr-xr-x"), ("/etc/vitrine/", "drwxr-xr-x"),
                            (UNITS + "/vitrine-serve.service", "-rw-r--r--")):
             self.assertEqual(mode, modes[path][0], path)
@@ -131,8 +132,8 @@ class Package(support.TestCase):
     def test_units_are_hardened(self):
         for name in SERVICES:
             done = package.run("systemd-analyze", "security", "--no-pager", "--offline=yes",
-                               f"--threshold={EXPOSURE_MOST * 10:.0f}", f"{self.tree}{UNITS}/{name}",
-                               check=False)
+                               f"--threshold={EXPOSURE_MOST * 10:.0f}",
+                               f"{self.tree}{UNITS}/{name}", check=False)
             overall = done.stdout.rpartition("Overall exposure level for ")[2].strip()
             self.assertEqual(0, done.returncode, overall or done.stderr)
             print(overall, flush=True)
@@ -277,9 +278,9 @@ class OneMachine(Machines):
 
 
 class FreshNode(Machines):
-    """A builder that signs, a node and a balancer. Builder and node are minimal Debian machines with the
-    package and its dependencies; the builder has release 1 when a test begins, or a later one, and the node
-    follows."""
+    """A builder that signs, a node and a balancer. Builder and node are minimal Debians with
+    the package and its dependencies; the builder has release 1 when a test begins, or a later one,
+    and the node follows."""
 
     names = ("builder", "node", "balancer")
 
@@ -300,7 +301,8 @@ class FreshNode(Machines):
         builder.run("vitrine", "keygen", "--out", "/etc/vitrine/shop")
         builder.run("chown", "vitrine:", "/etc/vitrine/shop.key", "/var/lib/vitrine/source.db",
                     "/var/lib/vitrine/definition.yaml")
-        builder.append("/etc/vitrine/builder.env", "VITRINE_SOURCE=sqlite:/var/lib/vitrine/source.db\n"
+        builder.append("/etc/vitrine/builder.env",
+                       "VITRINE_SOURCE=sqlite:/var/lib/vitrine/source.db\n"
                        "VITRINE_DEFINITION=/var/lib/vitrine/definition.yaml\n"
                        "VITRINE_BUILD_OPTIONS=--sign /etc/vitrine/shop.key\n")
         builder.write("/etc/vitrine/alert", "#!/bin/sh\n"
@@ -310,8 +312,8 @@ class FreshNode(Machines):
 
     @classmethod
     def set_up_node(cls):
-        """Follows the builder and trusts its key alone. What its first client was answered, which asked
-        before there was a release."""
+        """Follows the builder and trusts its key alone. What its first client was answered, which
+        asked before there was a release."""
         node = cls.node
         shutil.copy(cls.builder.path("/etc/vitrine/shop.pub"),
                     node.path("/var/lib/vitrine/trusted.pub"))
@@ -388,8 +390,8 @@ class FreshNode(Machines):
         before = builder.property("vitrine-build", "ExecMainStartTimestampMonotonic")
         builder.run("systemctl", "restart", "vitrine-build.timer")
         support.wait_until(
-            lambda: builder.property("vitrine-build", "ExecMainStartTimestampMonotonic") != before and
-            builder.property("vitrine-build", "ActiveState") in ("inactive", "failed"),
+            lambda: builder.property("vitrine-build", "ExecMainStartTimestampMonotonic") != before
+            and builder.property("vitrine-build", "ActiveState") in ("inactive", "failed"),
             30, "the build of the timer")
         builder.run("systemctl", "stop", "vitrine-build.timer")
         return (builder.property("vitrine-build", "Result"),
@@ -434,7 +436,7 @@ class FreshNode(Machines):
         self.change_source("DELETE FROM loans")
         self.assertEqual(("exit-code", "3"), self.build_by_timer())
         support.wait_until(lambda: "somebody wakes: vitrine-build ended with 3" in
-                           self.builder.journal("vitrine-alert@vitrine-build.service"), 10, "the alert")
+                           self.builder.journal("vitrine-alert@vitrine-build"), 10, "the alert")
         self.assertEqual(number, self.builder.release())
         self.wait_for_release(number)
 
