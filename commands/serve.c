@@ -242,6 +242,7 @@ static enum err serve(const struct serve_options *o, struct errmsg *msg)
     if (rc == ERR_NONE) {
         rc = server_run(
             &(struct server_options){
+                .version = VITRINE_VERSION,
                 .root = o->root,
                 .listen = o->listen,
                 .threads = (unsigned)o->threads,

@@ -10,6 +10,7 @@
 #include "service/web.h"
 
 struct admin {
+    const struct server_options *options;
     struct status *status;
     struct access_log *access; /* or NULL */
     struct loop *loop;
@@ -56,6 +57,7 @@ static unsigned write_readiness(struct admin *admin, struct buffer *out)
 static unsigned write_metrics(struct admin *admin, struct buffer *out)
 {
     struct traffic traffic = {.connections = 0};
+    struct vitals vitals;
     int64_t now_ms = timestamp_now_ms();
     unsigned count = atomic_load(&admin->loop_count);
 
@@ -66,7 +68,8 @@ static unsigned write_metrics(struct admin *admin, struct buffer *out)
         access_log_look(admin->access, &traffic.log_lines, &traffic.log_dropped);
     }
     status_read(admin->status, now_ms, &admin->view);
-    metrics_write(&admin->view, &traffic, now_ms, out);
+    vitals_look(admin->options, &vitals);
+    metrics_write(&admin->view, &traffic, &vitals, now_ms, out);
     traffic_free(&traffic);
     return 200;
 }
@@ -165,14 +168,15 @@ static void on_refusal(void *context, unsigned status, struct slice id, struct b
     head_end(&admin->heads, true, out);
 }
 
-enum err admin_open(int listen_fd, struct status *status, struct access_log *access,
-                    struct admin **out, struct errmsg *msg)
+enum err admin_open(int listen_fd, const struct server_options *options, struct status *status,
+                    struct access_log *access, struct admin **out, struct errmsg *msg)
 {
     struct admin *admin = memory_calloc(1, sizeof *admin);
     struct bounds bounds = bounds_usual();
     enum err rc;
 
     bounds.connections = ADMIN_CONNECTIONS_MAX;
+    admin->options = options;
     admin->status = status;
     admin->access = access;
     atomic_init(&admin->loop_count, 0);

@@ -15,15 +15,17 @@
 #include "base/err.h"
 #include "service/access_log.h"
 #include "service/loop.h"
+#include "service/server.h"
 #include "service/status.h"
 
 enum { ADMIN_CONNECTIONS_MAX = 64 };
 
 struct admin;
 
-/* Listens on LISTEN_FD, which it closes. STATUS must outlive it, and ACCESS, unless that is NULL. */
-MUST_CHECK enum err admin_open(int listen_fd, struct status *status, struct access_log *access,
-                               struct admin **out, struct errmsg *msg);
+/* Listens on LISTEN_FD, which it closes. OPTIONS, STATUS, and ACCESS unless that is NULL, outlive it. */
+MUST_CHECK enum err admin_open(int listen_fd, const struct server_options *options,
+                               struct status *status, struct access_log *access, struct admin **out,
+                               struct errmsg *msg);
 
 /* The COUNT loops whose traffic is told; none of them may be closed before the admin is. */
 void admin_set_loops(struct admin *admin, struct loop *const *loops, unsigned count);

@@ -8,8 +8,8 @@
 #include "base/arena.h"
 
 const uint64_t meter_bounds_ns[METER_BOUNDS] = {
-    25000,   50000,    100000,   250000,    500000,     1000000,
-    2500000, 10000000, 50000000, 250000000, 1000000000,
+    25000,   50000,   100000,   250000,   500000,    1000000,
+    2500000, 5000000, 10000000, 50000000, 250000000, 1000000000,
 };
 
 static struct tally *add_tally(struct meter *meter, enum route_method method, struct slice path)

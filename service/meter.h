@@ -25,7 +25,7 @@
 enum {
     METER_ROUTES_MAX = 1024, /* of all definitions that are served one after another */
     METER_STATUSES = 600,
-    METER_BOUNDS = 11,
+    METER_BOUNDS = 12,
     METER_BUCKETS = METER_BOUNDS + 1,
 };
 

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "service/metrics_traffic.h"
+#include "service/metrics_vitals.h"
 
 void metrics_begin(struct buffer *out, const char *name, const char *type, const char *help)
 {
@@ -18,9 +19,10 @@ void metrics_write_count(struct buffer *out, const char *name, const char *type,
     buffer_printf(out, "%s %" PRIu64 "\n", name, value);
 }
 
-static void write_seconds(struct buffer *out, const char *name, const char *help, int64_t ms)
+void metrics_write_seconds(struct buffer *out, const char *name, const char *type, const char *help,
+                           int64_t ms)
 {
-    metrics_begin(out, name, "gauge", help);
+    metrics_begin(out, name, type, help);
     buffer_printf(out, "%s %s%" PRId64 ".%03" PRId64 "\n", name, ms < 0 ? "-" : "",
                   ms < 0 ? -ms / 1000 : ms / 1000, ms < 0 ? -ms % 1000 : ms % 1000);
 }
@@ -34,10 +36,10 @@ static void write_release(const struct status_view *view, int64_t now_ms, struct
     buffer_append_str(out, "} 1\n");
     metrics_write_count(out, "vitrine_release_number", "gauge",
                         "Number of the release that is served.", view->release_number);
-    write_seconds(out, "vitrine_release_built_timestamp_seconds", "When it was built.",
-                  view->built_ms);
-    write_seconds(out, "vitrine_data_age_seconds", "Time since it was built.",
-                  now_ms - view->built_ms);
+    metrics_write_seconds(out, "vitrine_release_built_timestamp_seconds", "gauge",
+                          "When it was built.", view->built_ms);
+    metrics_write_seconds(out, "vitrine_data_age_seconds", "gauge", "Time since it was built.",
+                          now_ms - view->built_ms);
 }
 
 static void write_scrub(const struct status_view *view, struct buffer *out)
@@ -51,8 +53,8 @@ static void write_scrub(const struct status_view *view, struct buffer *out)
     metrics_write_count(out, "vitrine_scrub_passes_total", "counter",
                         "How often a release was checked completely.", view->scrub_passes);
     if (view->scrub_passes > 0) {
-        write_seconds(out, "vitrine_scrub_last_pass_timestamp_seconds",
-                      "When one was checked completely last.", view->scrub_passed_ms);
+        metrics_write_seconds(out, "vitrine_scrub_last_pass_timestamp_seconds", "gauge",
+                              "When one was checked completely last.", view->scrub_passed_ms);
     }
     metrics_write_count(out, "vitrine_repairs_total", "counter",
                         "Damaged files that were replaced.", view->repairs);
@@ -106,8 +108,8 @@ static void write_collections(const struct status_view *view, struct buffer *out
     }
 }
 
-void metrics_write(const struct status_view *view, const struct traffic *traffic, int64_t now_ms,
-                   struct buffer *out)
+void metrics_write(const struct status_view *view, const struct traffic *traffic,
+                   const struct vitals *vitals, int64_t now_ms, struct buffer *out)
 {
     struct buffer reasons;
 
@@ -116,6 +118,10 @@ void metrics_write(const struct status_view *view, const struct traffic *traffic
     metrics_write_count(out, "vitrine_ready", "gauge", "Whether /readyz says so.",
                         reasons.len == 0);
     buffer_free(&reasons);
+    if (view->max_age_ms > 0) {
+        metrics_write_seconds(out, "vitrine_max_age_seconds", "gauge",
+                              "Age of the data beyond which /readyz refuses.", view->max_age_ms);
+    }
     if (view->is_serving) {
         write_release(view, now_ms, out);
         write_collections(view, out);
@@ -130,5 +136,7 @@ void metrics_write(const struct status_view *view, const struct traffic *traffic
         write_writes(&view->writes, out);
     }
     metrics_write_traffic(traffic, out);
-    write_seconds(out, "process_start_time_seconds", "When the process began.", view->started_ms);
+    metrics_write_vitals(vitals, out);
+    metrics_write_seconds(out, "process_start_time_seconds", "gauge", "When the process began.",
+                          view->started_ms);
 }

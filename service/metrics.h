@@ -11,9 +11,10 @@
 #include "base/buffer.h"
 #include "service/status.h"
 #include "service/traffic.h"
+#include "service/vitals.h"
 
 /* Appends all of it. NOW_MS is since 1970. */
-void metrics_write(const struct status_view *view, const struct traffic *traffic, int64_t now_ms,
-                   struct buffer *out);
+void metrics_write(const struct status_view *view, const struct traffic *traffic,
+                   const struct vitals *vitals, int64_t now_ms, struct buffer *out);
 
 #endif

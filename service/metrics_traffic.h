@@ -1,5 +1,5 @@
 /*
- * The part of /metrics that tells of requests and connections, and what both parts are written with.
+ * The part of /metrics that tells of requests and connections, and what all parts are written with.
  *
  * Thread-safety: no state.
  */
@@ -17,6 +17,10 @@ void metrics_begin(struct buffer *out, const char *name, const char *type, const
 /* A metric with one sample. */
 void metrics_write_count(struct buffer *out, const char *name, const char *type, const char *help,
                          uint64_t value);
+
+/* The same of a time, in milliseconds; told in seconds. */
+void metrics_write_seconds(struct buffer *out, const char *name, const char *type, const char *help,
+                           int64_t ms);
 
 void metrics_write_traffic(const struct traffic *traffic, struct buffer *out);
 

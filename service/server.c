@@ -343,7 +343,7 @@ static enum err start_admin(struct server *server, struct errmsg *msg)
     }
     rc = listeners_open(server->options->admin, 1, &fd, address, msg);
     if (rc == ERR_NONE) {
-        rc = admin_open(fd, &server->status, server->access, &server->admin, msg);
+        rc = admin_open(fd, server->options, &server->status, server->access, &server->admin, msg);
     }
     if (rc == ERR_NONE) {
         log_info("admin_listening", "address=%s", address);

@@ -25,6 +25,7 @@ enum {
 };
 
 struct server_options {
+    const char *version; /* of the program */
     const char *root;
     const char *listen;                 /* "HOST:PORT", see listener.h */
     unsigned threads;                   /* 0: one a core */

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "service/metrics.h"
+#include "service/metrics_vitals.h"
 
 /* A view on the heap: it is large. */
 static struct status_view *serving_view(void)
@@ -20,6 +21,7 @@ static struct status_view *serving_view(void)
     snprintf(view->definition, sizeof view->definition, "shelf");
     view->release_number = 42;
     view->built_ms = 1000005000;
+    view->max_age_ms = 7200000;
     view->swaps = 3;
     view->refusals = 2;
     view->scrubbed_pages = 100;
@@ -61,6 +63,21 @@ static void write_all(const struct status_view *view, struct buffer *out)
         .routes = routes,
         .route_count = 3,
     };
+    const struct vitals vitals = {
+        .version = "1.2",
+        .connections = 10000,
+        .cpu_ms = 61007,
+        .resident_bytes = 8192,
+        .virtual_bytes = 16384,
+        .open_fds = 33,
+        .max_fds = 1024,
+        .has_room = true,
+        .free_bytes = 500,
+        .size_bytes = 900,
+        .has_state = true,
+        .is_pinned = true,
+        .refused = 43,
+    };
 
     routes[0].method = ROUTE_METHODS;
     routes[0].path = "";
@@ -76,7 +93,7 @@ static void write_all(const struct status_view *view, struct buffer *out)
     routes[2].method = ROUTE_PUT;
     routes[2].path = "/never";
     buffer_init(out, 1 << 20);
-    metrics_write(view, &traffic, 1000010250, out);
+    metrics_write(view, &traffic, &vitals, 1000010250, out);
     traffic_free(&traffic);
 }
 
@@ -115,6 +132,18 @@ static void every_value_is_told(void **state)
         "vitrine_cold_reads_total 21\n",
         "vitrine_cold_reads_refused_total 2\n",
         "process_start_time_seconds 1000000.123\n",
+        "vitrine_max_age_seconds 7200.000\n",
+        "vitrine_build_info{version=\"1.2\"} 1\n",
+        "vitrine_connections_limit 10000\n",
+        "vitrine_root_free_bytes 500\n",
+        "vitrine_root_size_bytes 900\n",
+        "vitrine_root_pinned 1\n",
+        "vitrine_root_refused_release_number 43\n",
+        "process_cpu_seconds_total 61.007\n",
+        "process_resident_memory_bytes 8192\n",
+        "process_virtual_memory_bytes 16384\n",
+        "process_open_fds 33\n",
+        "process_max_fds 1024\n",
     };
     struct status_view *view = serving_view();
     struct buffer out;
@@ -199,6 +228,19 @@ static void every_sample_follows_its_help_and_type(void **state)
     free(view);
 }
 
+static void what_is_not_known_of_the_root_is_not_told(void **state)
+{
+    const struct vitals vitals = {.version = "1.2", .refused = 43, .free_bytes = 500};
+    struct buffer out;
+
+    (void)state;
+    buffer_init(&out, 1 << 20);
+    metrics_write_vitals(&vitals, &out);
+    assert_null(strstr(buffer_str(&out), "vitrine_root"));
+    assert_non_null(strstr(buffer_str(&out), "process_max_fds 0\n"));
+    buffer_free(&out);
+}
+
 static void without_a_release_there_is_nothing_told_of_one(void **state)
 {
     struct status_view *view = memory_calloc(1, sizeof *view);
@@ -207,6 +249,7 @@ static void without_a_release_there_is_nothing_told_of_one(void **state)
     (void)state;
     write_all(view, &out);
     assert_null(strstr(buffer_str(&out), "vitrine_release"));
+    assert_null(strstr(buffer_str(&out), "max_age"));
     assert_null(strstr(buffer_str(&out), "last_pass"));
     assert_non_null(strstr(buffer_str(&out), "vitrine_ready 0\n"));
     buffer_free(&out);
@@ -263,6 +306,7 @@ int main(void)
         cmocka_unit_test(every_value_is_told),
         cmocka_unit_test(buckets_add_up_and_bounds_are_seconds),
         cmocka_unit_test(every_sample_follows_its_help_and_type),
+        cmocka_unit_test(what_is_not_known_of_the_root_is_not_told),
         cmocka_unit_test(without_a_release_there_is_nothing_told_of_one),
         cmocka_unit_test(data_beyond_its_age_is_a_reason_with_both_numbers),
         cmocka_unit_test(reasons_are_one_a_line_and_name_file_and_page),
