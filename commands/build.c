@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "builder/build.h"
 #include "commands/accept.h"
+#include "commands/build_note.h"
 #include "commands/commands.h"
 #include "commands/default_definition.h"
 #include "commands/failures.h"
@@ -30,6 +31,7 @@ struct build_arguments {
     bool force;
     bool fresh;
     const char *sign;
+    const char *metrics;
 };
 
 static const struct option options[] = {
@@ -58,6 +60,9 @@ static const struct option options[] = {
                 "write every file from nothing instead of changing copies of the last release's"),
     OPTION_TEXT("sign", "KEY", NULL, struct build_arguments, sign,
                 "sign the release with this secret key of vitrine keygen"),
+    OPTION_TEXT("metrics", "FILE", NULL, struct build_arguments, metrics,
+                "write how each build ended to this file, for the textfile collector of "
+                "Prometheus' node exporter"),
     OPTION_END,
 };
 
@@ -71,14 +76,14 @@ static int64_t jobs_of(int64_t given)
     return processors < 1 ? 1 : processors < JOBS_DEFAULT_MOST ? processors : JOBS_DEFAULT_MOST;
 }
 
-static enum err build_once(const struct build_options *wanted, struct errmsg *msg)
+static enum err build_once(const struct build_options *wanted, struct build_result *result,
+                           struct errmsg *msg)
 {
-    struct build_result result;
-    enum err rc = build_release(wanted, true, &result, msg);
+    enum err rc = build_release(wanted, true, result, msg);
 
     failures_print("build", wanted->failures);
-    if (rc == ERR_NONE && result.is_current) {
-        printf("release %06" PRIu64 " is up to date\n", result.number);
+    if (rc == ERR_NONE && result->is_current) {
+        printf("release %06" PRIu64 " is up to date\n", result->number);
     }
     fflush(stdout);
     return rc;
@@ -104,7 +109,8 @@ static void log_failure(struct said *said, const struct buffer *failures, const 
 }
 
 /* Follows the source. A build that fails is logged and tried again at the next turn. */
-static enum err build_forever(struct build_options *wanted, int64_t every_ms)
+static enum err build_forever(struct build_options *wanted, int64_t every_ms,
+                              struct build_note *note)
 {
     struct said said = {.reason = ""};
 
@@ -115,7 +121,11 @@ static enum err build_forever(struct build_options *wanted, int64_t every_ms)
         enum err rc;
 
         buffer_clear(wanted->failures);
+        build_note_begin(note);
         rc = build_release(wanted, false, &result, &msg);
+        if (rc != ERR_INTERRUPTED) {
+            build_note_end(note, rc, &result, wanted->failures);
+        }
         if (rc == ERR_NONE && !result.is_current) {
             log_info("release_built",
                      "release=%06" PRIu64 " rows=%" PRIu64 " bytes=%" PRIu64 " ms=%" PRId64,
@@ -139,6 +149,8 @@ static enum err build_forever(struct build_options *wanted, int64_t every_ms)
 static enum err work(void *data, const struct arguments *arguments, struct errmsg *msg)
 {
     const struct build_arguments *given = data;
+    struct build_note note = {.path = given->metrics};
+    struct build_result result = {.number = 0};
     struct buffer failures;
     struct signing_key *sign = NULL;
     char *definition = NULL;
@@ -148,6 +160,7 @@ static enum err work(void *data, const struct arguments *arguments, struct errms
     (void)arguments;
     interrupt_catch();
     buffer_init(&failures, CHECK_FAILURES_MAX);
+    build_note_begin(&note);
     rc = accept_parse(given->accept, &accepted, msg);
     if (rc == ERR_NONE) {
         rc = definition_path(given->definition, &definition, msg);
@@ -171,8 +184,11 @@ static enum err work(void *data, const struct arguments *arguments, struct errms
         .sign = sign,
     };
     if (rc == ERR_NONE) {
-        rc = given->every_ms > 0 ? build_forever(&wanted, given->every_ms)
-                                 : build_once(&wanted, msg);
+        rc = given->every_ms > 0 ? build_forever(&wanted, given->every_ms, &note)
+                                 : build_once(&wanted, &result, msg);
+    }
+    if (rc != ERR_NONE || given->every_ms == 0) {
+        build_note_end(&note, rc, &result, &failures);
     }
     signing_key_free(sign);
     free(definition);
