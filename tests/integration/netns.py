@@ -15,6 +15,7 @@ import threading
 
 CLONE_NEWNET = 0x40000000
 NETWORK = "10.77.0."
+HOST = 254  # the address of the machine that the lab runs on, when it is plugged in
 AGAIN = "VITRINE_IN_USER_NAMESPACE"
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -141,9 +142,11 @@ class Machine(Namespace):
 class Lab:
     """Machines by name on one switch; `with` it, they are gone at the end."""
 
-    def __init__(self, *names):
+    def __init__(self, *names, network=NETWORK):
+        self.network = network
         self.namespaces = []
         self.machines = {}
+        self.plug_name = None
         try:
             self._set_up(names)
         except BaseException:
@@ -158,9 +161,22 @@ class Lab:
                 "forward_delay", "0")
             run("ip", "link", "set", "switch", "up")
         for number, name in enumerate(names, 1):
-            machine = Machine(switch, name, f"{NETWORK}{number}")
+            machine = Machine(switch, name, f"{self.network}{number}")
             self.namespaces.append(machine)
             self.machines[name] = machine
+
+    def plug_in(self, name):
+        """Gives the namespace of this thread an interface NAME on the switch; its address."""
+        switch = self.namespaces[0]
+        run("ip", "link", "add", name, "type", "veth", "peer", "name", "p-host", "netns",
+            f"/proc/{os.getpid()}/fd/{switch.fd}")
+        self.plug_name = name
+        with switch:
+            run("ip", "link", "set", "p-host", "master", "switch", "up")
+        address = f"{self.network}{HOST}"
+        run("ip", "address", "add", address + "/24", "dev", name)
+        run("ip", "link", "set", name, "up")
+        return address
 
     def __enter__(self):
         return self
@@ -170,6 +186,10 @@ class Lab:
 
     def close(self):
         """Lets go of all of them."""
+        if self.plug_name is not None:
+            subprocess.run(["ip", "link", "delete", self.plug_name], capture_output=True,
+                           check=False)
+            self.plug_name = None
         for namespace in self.namespaces:
             namespace.close()
         self.namespaces = []

@@ -50,13 +50,15 @@ def as_owner():
 class Cluster:
     """Starts with the object; stop() ends it and removes its folders.
 
-    SETTINGS are more lines of postgresql.conf, and win. DATA_PARENT is where a folder for the data
-    is made, when there is more of it than fits beside the socket.
+    SETTINGS are more lines of postgresql.conf, and win, ACCESS more lines of pg_hba.conf. PARENT is
+    where its folder is made; DATA_PARENT where one for the data is, when there is more of it than fits
+    beside the socket.
     """
 
-    def __init__(self, settings="", data_parent=None):
-        self.folder = tempfile.mkdtemp(prefix="vpg.", dir="/tmp")  # a socket's path is short
+    def __init__(self, settings="", data_parent=None, access="", parent="/tmp"):
+        self.folder = tempfile.mkdtemp(prefix="vpg.", dir=parent)  # a socket's path is short
         self.settings = settings
+        self.access = access
         self.data = (os.path.join(self.folder, "data") if data_parent is None
                      else tempfile.mkdtemp(prefix="vpg-data.", dir=data_parent))
         self.process = None
@@ -82,7 +84,7 @@ class Cluster:
         with open(os.path.join(self.data, "postgresql.conf"), "a", encoding="utf-8") as file:
             file.write(SETTINGS.format(folder=self.folder) + self.settings)
         with open(os.path.join(self.data, "pg_hba.conf"), "w", encoding="utf-8") as file:
-            file.write(ACCESS)
+            file.write(ACCESS + self.access)
 
     def start(self):
         """Starts the server and waits until it answers."""

@@ -1,6 +1,7 @@
 """An rsync daemon of a test's own, on a free port, that serves one folder read-only."""
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 
@@ -24,14 +25,20 @@ class Daemon:
     """rsync --daemon in the foreground; stop() ends it, and connections with it. It listens on the
     loopback, or on ADDRESS in a network namespace, which start() is to be called in."""
 
-    def __init__(self, root, port=None, address="127.0.0.1"):
+    def __init__(self, root, port=None, address="127.0.0.1", wrapper=()):
         self.folder = tempfile.mkdtemp(prefix="vitrine-rsyncd-")
         self.root = root
         self.port = port or support.free_port()
         self.address = address
         self.url = f"rsync://{address}:{self.port}/vitrine"
+        self.wrapper = wrapper
         self.process = None
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
 
     def start(self):
         """Starts it (again), on the same port."""
@@ -39,13 +46,15 @@ class Daemon:
         with open(config, "w", encoding="utf-8") as file:
             file.write(CONFIG.format(folder=self.folder, root=self.root))
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with
-            ["rsync", "--daemon", "--no-detach", f"--config={config}", f"--port={self.port}",
+            [*self.wrapper, "rsync", "--daemon", "--no-detach", f"--config={config}", f"--port={self.port}",
              f"--address={self.address}"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True)
         support.wait_until(lambda: support.answers(self.port, self.address), 10, "the rsync daemon")
 
     def stop(self):
         """Ends it and those of its processes that serve a connection."""
+        if self.process is None:
+            return
         for pid in support.session_members(self.process.pid):
             try:
                 os.kill(pid, 9)

@@ -79,9 +79,9 @@ class Response:
         return self.body.decode()
 
 
-def request(port, path, method="GET", headers=None, body=None, timeout=30):
+def request(port, path, method="GET", headers=None, body=None, timeout=30, host="127.0.0.1"):
     """One request on a connection of its own."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    connection = http.client.HTTPConnection(host, port, timeout=timeout)
     try:
         connection.request(method, path, body=body, headers=headers or {})
         return Response(connection.getresponse())
@@ -133,6 +133,11 @@ class Process:
         """The exit code."""
         return self.process.wait(timeout=seconds)
 
+    def check_sanitizers(self):
+        """A child's exit code may go unseen; what a sanitizer said must not."""
+        if "Sanitizer" in self.stderr or "runtime error:" in self.stderr:
+            raise AssertionError(self.stderr)
+
     def stop(self, seconds=20):
         """SIGTERM, and SIGKILL to what does not listen; the exit code."""
         self.send(signal.SIGTERM)
@@ -179,13 +184,13 @@ def serving(root, *arguments, seconds=60):
         raise AssertionError(f"vitrine serve: exit code {code}\n{log}")
 
 
-def wait_for_port(process, port, seconds=60):
+def wait_for_port(process, port, seconds=60, host="127.0.0.1"):
     """Waits until PROCESS answers on PORT; fails with its log when it ends before."""
 
     def ready():
         if process.returncode is not None:
             raise AssertionError(f"ended with {process.returncode}\n{process.stderr}")
-        return answers(port)
+        return answers(port, host)
 
     wait_until(ready, seconds, f"an answer on port {port}")
 
@@ -220,9 +225,7 @@ class TestCase(unittest.TestCase):
             process.stop()
             for pid in session_members(process.pid):
                 os.kill(pid, signal.SIGKILL)
-            # A child's exit code may go unseen; what a sanitizer said must not.
-            if "Sanitizer" in process.stderr or "runtime error:" in process.stderr:
-                raise AssertionError(process.stderr)
+            process.check_sanitizers()
 
 
 def main():

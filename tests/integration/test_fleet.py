@@ -9,13 +9,13 @@ import threading
 import time
 import unittest
 
+import fleet
 import netns
 import rsyncd
 import support
 from pulling import MEGABYTE, SEED, PullCase
 
 MEGABYTES = 4
-PORT = 8080  # every machine has ports of its own
 SILENCE_S = 2
 PATHS = ("/branches/1", "/branches?count=300", "/loans?branch=8", "/loans?branch=1001")
 
@@ -55,7 +55,7 @@ class Watcher(threading.Thread):
 
     def _ask(self, path):
         """Rows of one version, of a release that had been activated; never an older one again."""
-        answer = support.get(PORT, path)
+        answer = support.get(fleet.PORT, path)
         self.requests += 1
         versions = {int(version) for version in re.findall(r'"version":(\d+)', answer.text)}
         current = self.node.number()
@@ -67,39 +67,26 @@ class Watcher(threading.Thread):
         self.newest = release
 
 
-class Node:
-    """A machine with a root, and what runs there."""
+class Node(fleet.Node):
+    """A machine with a root, what runs there, and a client that watches it."""
 
     def __init__(self, test, machine, root):
+        super().__init__(test.start, machine, root)
         self.test = test
-        self.machine = machine
-        self.root = root
-        self.puller = None
         self.watcher = None
 
-    def follow(self, source, *more):
-        """Starts to pull."""
-        with self.machine:
-            self.puller = self.test.start("pull", "--from", source, "--root", self.root, "--every",
-                                          "200ms", "--timeout", f"{SILENCE_S}s", *self.test.trust,
-                                          *more)
+    def follow(self, source, *more, every="200ms"):
+        super().follow(source, "--timeout", f"{SILENCE_S}s", *self.test.trust, *more, every=every)
 
-    def serve(self):
-        """Starts to serve what is current, and a client that watches it."""
-        with self.machine:
-            self.test.start_serving(PORT, "serve", "--root", self.root, "--listen",
-                                    f"127.0.0.1:{PORT}", "--threads", 1)
+    def serve(self, *arguments, address="127.0.0.1", seconds=60):
+        super().serve(*arguments, address=address, seconds=seconds)
         self.watcher = Watcher(self)
         self.watcher.start()
         self.test.addCleanup(self.watcher.ended.set)
 
-    def number(self):
-        """The number of the current release; 0 without one."""
-        return int((self.test.current(self.root) or "0").rpartition("/")[2])
-
     def is_at(self, number, seconds=20):
         """Waits until the release is current, and answers come from it."""
-        support.wait_until(lambda: self.number() == number, seconds, f"release {number}")
+        super().is_at(number, seconds)
         if self.watcher is not None:
             support.wait_until(lambda: self.watcher.newest == number, seconds,
                                f"an answer of release {number}")
