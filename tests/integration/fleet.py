@@ -5,6 +5,7 @@ nodes that pull and serve, and a balancer before them. Each is a machine on one 
 it, however that ends; stop() ends it in order and removes its folder.
 """
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -58,6 +59,7 @@ class Node:
         self.puller = None
         self.server = None
         self.arguments = ()
+        self.address = None
 
     def follow(self, source, *more, every="200ms"):
         """Starts to pull."""
@@ -67,11 +69,16 @@ class Node:
 
     def serve(self, *arguments, address="127.0.0.1", seconds=60):
         """Starts to serve what is current on ADDRESS, and waits until it answers."""
-        self.arguments = (arguments, address)
+        self.address = address
+        self.arguments = ("serve", "--root", self.root, "--listen", f"{address}:{PORT}",
+                          "--threads", 1, *arguments)
+        self.restart(seconds)
+
+    def restart(self, seconds=60):
+        """Serves again, after the process before has ended."""
         with self.machine:
-            self.server = self.start("serve", "--root", self.root, "--listen", f"{address}:{PORT}",
-                                     "--threads", 1, *arguments)
-            support.wait_for_port(self.server, PORT, seconds, address)
+            self.server = self.start(*self.arguments)
+            support.wait_for_port(self.server, PORT, seconds, self.address)
 
     def number(self):
         """The number of the current release; 0 without one."""
@@ -80,17 +87,24 @@ class Node:
         except FileNotFoundError:
             return 0
 
+    def has_refused(self, number):
+        """Whether the root remembers that release as one not to be served."""
+        try:
+            with open(os.path.join(self.root, "state.json"), encoding="utf-8") as file:
+                marks = json.load(file)["marks"]
+        except FileNotFoundError:
+            return False
+        return any(mark["release"] == number and mark["mark"] == "refused" for mark in marks)
+
     def is_at(self, number, seconds=20):
         """Waits until the release is current."""
         support.wait_until(lambda: self.number() == number, seconds, f"release {number}")
 
-    def serve_again(self):
+    def hand_over(self):
         """Another process takes over from the one that serves, beside it."""
-        arguments, address = self.arguments
         before = self.server
         with self.machine:
-            self.server = self.start("serve", "--root", self.root, "--listen", f"{address}:{PORT}",
-                                     "--threads", 1, *arguments)
+            self.server = self.start(*self.arguments)
         support.wait_until(lambda: " info listening " in self.server.stderr, 60, "a new process")
         before.send(signal.SIGTERM)
         code = before.wait()
@@ -99,11 +113,13 @@ class Node:
 
 
 class Fleet:
-    """See above; `with` it, it is gone at the end. SAY is told what is done now."""
+    """See above; `with` it, it is gone at the end. SAY is told what is done
+    now; OTHERS are names of machines that nothing runs on."""
 
-    def __init__(self, products, nodes=3, network=netns.NETWORK, say=lambda text: None):
+    def __init__(self, products, nodes=3, network=netns.NETWORK, say=lambda text: None, others=()):
         self.products = products
         self.say = say
+        self.others = others
         self.everything = contextlib.ExitStack()
         self.processes = []
         self.names = [f"node{i}" for i in range(1, nodes + 1)]
@@ -136,7 +152,7 @@ class Fleet:
         self.everything.callback(shutil.rmtree, self.folder, ignore_errors=True)
         os.chmod(self.folder, 0o755)
         self.lab = netns.Lab("balancer", "database", "primary", "builder", *self.names,
-                             network=self.network)
+                             *self.others, network=self.network)
         self.everything.callback(self.lab.close)
         self._start_database()
         self._start_builder(build_every)
@@ -171,11 +187,11 @@ class Fleet:
         self.start_daemon()
         self.everything.callback(self.stop_daemon)
 
-    def build(self, *arguments):
+    def build(self, *arguments, check=True):
         """One build on the builder, to its end."""
         with self.builder.machine:
-            support.vitrine("build", "--source", self.source, "--root", self.builder.root,
-                            *arguments)
+            return support.vitrine("build", "--source", self.source, "--root", self.builder.root,
+                                   *arguments, check=check)
 
     def start_daemon(self):
         """The rsync daemon of the builder."""
