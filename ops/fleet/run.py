@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """A whole fleet on one machine, to look at: ./dev fleet [--products N] [--nodes N] [--for SECONDS]
 
-A database, a primary, a builder, nodes and a balancer, each in a network namespace. It prints where they
-are, keeps running, and removes everything when it is told to end. tests/integration/fleet.py makes it.
+A database, a primary, a builder, nodes and a balancer, each in a network namespace. It prints where
+they are, keeps running, and removes everything when it is told to end. What they are is in
+tests/integration/fleet.py.
 """
 import argparse
 import ipaddress

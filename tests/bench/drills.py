@@ -1,11 +1,11 @@
-"""Drills: what clients notice when a part of a fleet fails, under constant load through the balancer.
+"""Drills: what clients notice, through the balancer, when a part of a fleet fails under load.
 
     ./dev bench drills [--rate 1000] [--seconds 10] [--products 1000] [--only NAME]... [--json FILE]
 
 PostgreSQL, a primary, a builder, three nodes, the balancer and the clients are machines in network
 namespaces. Two seconds into each run something happens; a client that writes goes on meanwhile, and
-at the end the source is asked whether each write is there once. Exit code 1: more requests failed than
-may (none, and 1 in 1,000 during a reload), or a write is lost or there twice.
+at the end the source is asked whether each write is there once. Exit code 1: more requests failed
+than may (none, and 1 in 1,000 during a reload), or a write is lost or there twice.
 """
 
 import argparse
@@ -160,7 +160,7 @@ def stop_builder(running):
 
 
 def refused_release(running):
-    """A release with a page that rotted at the builder, one that a check refuses, and a good one."""
+    """A release with a page that rotted at the builder, one that a check refuses, a good one."""
     before = running.builder.number()
     running.daemon.stop()
     change_rows(running)
@@ -311,7 +311,8 @@ def show(rows):
     """The table."""
     cells = [(row["title"], f"{row['requests'] + row['errors']:,}", row["failed"],
               f"{row['p50_us'] / 1000:.2f}", f"{row['p99_us'] / 1000:.1f}",
-              f"{row['max_us'] / 1000:.0f}", f"{row['late_p99_us'] / 1000:.1f}", row["slow"], f"{row['recovered_s']:.1f}",
+              f"{row['max_us'] / 1000:.0f}", f"{row['late_p99_us'] / 1000:.1f}", row["slow"],
+              f"{row['recovered_s']:.1f}",
               row["writes"], row["writes_refused"] + row["writes_unknown"],
               f"{row['writes_recovered_s']:.1f}",
               row["writes_lost"] + row["writes_twice"]) for row in rows]

@@ -1,5 +1,5 @@
-"""A fleet in network namespaces: a database, a primary with the source, a builder with an rsync daemon,
-nodes that pull and serve, and a balancer before them. Each is a machine on one switch.
+"""A fleet in network namespaces: a database, a primary with the source, a builder with an rsync
+daemon, nodes that pull and serve, and a balancer before them. Each is a machine on one switch.
 
 `./dev fleet` shows it, tests and drills use it. What is started ends with the process that started
 it, however that ends; stop() ends it in order and removes its folder.
@@ -50,7 +50,7 @@ def why_not():
 
 
 class Node:
-    """A machine with a root, and what runs there. START starts a command as support.Process does."""
+    """A machine with a root, and what runs there. START(command) is a support.Process."""
 
     def __init__(self, start, machine, root):
         self.start = start
@@ -64,8 +64,8 @@ class Node:
     def follow(self, source, *more, every="200ms"):
         """Starts to pull."""
         with self.machine:
-            self.puller = self.start("pull", "--from", source, "--root", self.root, "--every", every,
-                                     *more)
+            self.puller = self.start("pull", "--from", source, "--root", self.root, "--every",
+                                     every, *more)
 
     def serve(self, *arguments, address="127.0.0.1", seconds=60):
         """Starts to serve what is current on ADDRESS, and waits until it answers."""

@@ -542,7 +542,8 @@ class TestLimits(Case):
 
         def asked():
             self.assertEqual(self.get("/asked/1").status, 200)
-            return {line["node"] for line in running.log()[-5:]} == {f"127.0.0.1:{self.nodes[2][1]}"}
+            nodes = {line["node"] for line in running.log()[-5:]}
+            return nodes == {f"127.0.0.1:{self.nodes[2][1]}"}
 
         support.wait_until(asked, 10, "only one node is asked")
 

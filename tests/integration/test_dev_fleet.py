@@ -1,5 +1,5 @@
-"""`./dev fleet`: a whole fleet in network namespaces answers, a write comes back in reads, and at the
-end, whichever way it comes, no process, namespace, interface or file is left."""
+"""`./dev fleet`: a whole fleet in network namespaces answers, a write comes back in reads, and at
+the end, whichever way it comes, no process, namespace, interface or file is left."""
 import json
 import os
 import re
@@ -102,7 +102,8 @@ class TestDevFleet(support.TestCase):
         spaces = {namespace(pid) for pid in self.seen} - {own, None}
         self.assertEqual(self.running.wait(seconds), code, self.said())
         started = time.monotonic()
-        while left := [pid for pid, start in self.seen.items() if (stat(pid) or (0, 0))[1] == start]:
+        while left := [pid for pid, start in self.seen.items()
+                       if (stat(pid) or (0, 0))[1] == start]:
             self.assertLess(time.monotonic() - started, 10, left)
             time.sleep(0.05)
         every = {namespace(name) for name in os.listdir("/proc") if name.isdigit()}

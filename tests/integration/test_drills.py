@@ -1,5 +1,5 @@
-"""The drills of tests/bench/drills.py, short and at a low rate: what clients notice when a part of a fleet
-fails. With sanitizers on a busy machine only counts are certain; the bench has the times."""
+"""The drills of tests/bench/drills.py, short and at a low rate: what clients notice when a part of a
+fleet fails. With sanitizers on a busy machine only counts are certain; the bench has the times."""
 import contextlib
 import os
 import sys

@@ -26,7 +26,8 @@ BAD = (
     (GOOD + "[cache]\nfolder = c\nsise = 1G\n",
      "fleet.ini:7: [cache] sise: there is no such key; did you mean size?"),
     (GOOD + "[cache]\nzzz = 1\nfolder = c\n",
-     "fleet.ini:6: [cache] zzz: there is no such key; there are folder, size, inactive, keep, lock"),
+     "fleet.ini:6: [cache] zzz: there is no such key; "
+     "there are folder, size, inactive, keep, lock"),
     (GOOD + "[cache]\n", "fleet.ini:5: [cache]: folder is missing; "
                          "write folder = /var/cache/vitrine"),
     (GOOD + "b = 10.0.0.2\n", 'fleet.ini:5: [nodes] b: "10.0.0.2" is not HOST:PORT; '
