@@ -96,11 +96,11 @@ static enum err read_arguments(const struct pull_arguments *given, struct trust 
 
     *out = (struct pull_options){.from = given->from,
                                  .root = given->root,
-                                 .ssh = given->ssh,
-                                 .bwlimit = given->bwlimit,
-                                 .timeout_ms = given->timeout_ms,
+                                 .way = {.ssh = given->ssh,
+                                         .bwlimit = given->bwlimit,
+                                         .timeout_ms = given->timeout_ms,
+                                         .compress = given->compress},
                                  .keep = given->keep,
-                                 .compress = given->compress,
                                  .again = given->again,
                                  .trust = trust,
                                  .warm_bytes = (uint64_t)given->warm_bytes};

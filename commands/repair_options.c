@@ -12,22 +12,22 @@ enum err repair_options_read(const char *from, const char *ssh, int64_t timeout_
     if (timeout_ms < TIMEOUT_LEAST_MS) {
         return err_set(msg, ERR_USAGE, "%s: write at least 1s", timeout_name);
     }
-    rc = rsync_source_parse(from, &out->where, msg);
+    rc = transport_open(from, &(struct transport_options){.ssh = ssh, .timeout_ms = timeout_ms},
+                        &out->transport, msg);
     if (rc != ERR_NONE) {
         return rc;
     }
-    out->link = (struct rsync_link){.source = &out->where, .ssh = ssh, .timeout_ms = timeout_ms};
-    if (out->where.way == RSYNC_PATH) { /* where all releases can be looked at */
+    if (transport_folder(out->transport) != NULL) { /* where all releases can be looked at */
         out->source.fetch = repair_from_root;
-        out->source.context = out->where.base;
+        out->source.context = (char *)transport_folder(out->transport);
     } else {
-        out->source.fetch = repair_by_rsync;
-        out->source.context = &out->link;
+        out->source.fetch = repair_by_transport;
+        out->source.context = out->transport;
     }
     return ERR_NONE;
 }
 
 void repair_options_free(struct repair_options *options)
 {
-    rsync_source_free(&options->where);
+    transport_close(options->transport);
 }

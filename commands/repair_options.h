@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 #include "replica/repair.h"
-#include "replica/rsync.h"
+#include "replica/transport.h"
 
 #define REPAIR_SOURCES                                                                             \
     "rsync://HOST[:PORT]/MODULE, ssh://[USER@]HOST[:PORT]/PATH, [USER@]HOST:PATH or a path"
@@ -15,10 +15,8 @@
 #define REPAIR_TIMEOUT_DEFAULT "30s"
 #define REPAIR_TIMEOUT_ABOUT "give up when connecting, or silence, takes so long; at least 1s"
 
-/* Not to be moved once it is filled: its members point to each other. */
 struct repair_options {
-    struct rsync_source where;
-    struct rsync_link link;
+    struct transport *transport;
     struct repair_source source;
 };
 

@@ -26,24 +26,34 @@ static bool is_same_place(const char *a, const char *b)
     return same;
 }
 
+static enum err open_source(struct pulling *pull, struct errmsg *msg)
+{
+    const struct pull_options *options = pull->options;
+    const char *folder;
+    enum err rc = transport_open(options->from, &options->way, &pull->source, msg);
+
+    if (rc != ERR_NONE) {
+        return rc;
+    }
+    folder = transport_folder(pull->source);
+    if (folder != NULL && is_same_place(folder, options->root)) {
+        return err_set(msg, ERR_USAGE, "--from and --root are the same folder, %s", options->root);
+    }
+    if (options->transfer == PULL_DELTA && !transport_has_differences(pull->source)) {
+        return err_set(msg, ERR_USAGE, "--transfer delta: %s has whole files only", options->from);
+    }
+    return ERR_NONE;
+}
+
 static enum err begin(struct pulling *pull, struct errmsg *msg)
 {
     const struct pull_options *options = pull->options;
     char *releases = path_join(options->root, "releases");
-    enum err rc = rsync_source_parse(options->from, &pull->source, msg);
+    enum err rc = open_source(pull, msg);
 
     pull->scratch = path_join(options->root, ".pull");
     pull->list = path_join(pull->scratch, "list");
     pull->staging = path_join(releases, ".incoming");
-    pull->link = (struct rsync_link){.source = &pull->source,
-                                     .ssh = options->ssh,
-                                     .bwlimit = options->bwlimit,
-                                     .timeout_ms = options->timeout_ms,
-                                     .compress = options->compress};
-    if (rc == ERR_NONE && pull->source.way == RSYNC_PATH &&
-        is_same_place(options->from, options->root)) {
-        rc = err_set(msg, ERR_USAGE, "--from and --root are the same folder, %s", options->root);
-    }
     if (rc == ERR_NONE) {
         rc = dir_make(releases, msg);
     }
@@ -60,16 +70,10 @@ static enum err begin(struct pulling *pull, struct errmsg *msg)
     return rc;
 }
 
-/* The manifest says which release it is: reading it through the link asks one thing only. */
 static enum err learn(struct pulling *pull, struct errmsg *msg)
 {
-    struct rsync_fetch fetch = {.from = "current",
-                                .into = pull->scratch,
-                                .names = slice_of("manifest.json", sizeof "manifest.json"),
-                                .list = pull->list,
-                                .if_changed = true};
     char *path = path_join(pull->scratch, "manifest.json");
-    enum err rc = rsync_fetch(&pull->link, &fetch, &pull->traffic, msg);
+    enum err rc = transport_newest(pull->source, pull->scratch, pull->list, &pull->traffic, msg);
 
     if (rc == ERR_NONE) {
         rc = manifest_read(path, &pull->manifest, msg);
@@ -89,18 +93,18 @@ static enum err fetch_signature(struct pulling *pull, struct errmsg *msg)
 {
     char *from = path_join("releases", "%s", pull->name);
     char *path = path_join(pull->scratch, "manifest.sig");
-    struct rsync_fetch fetch = {.from = from,
-                                .into = pull->scratch,
-                                .names = slice_of("manifest.sig", sizeof "manifest.sig"),
-                                .list = pull->list,
-                                .may_be_missing = true};
+    struct transport_fetch fetch = {.from = from,
+                                    .into = pull->scratch,
+                                    .names = slice_of("manifest.sig", sizeof "manifest.sig"),
+                                    .list = pull->list,
+                                    .may_be_missing = true};
     enum err rc = ERR_NONE;
 
     if (unlink(path) != 0 && errno != ENOENT) { /* of another release */
         rc = err_sys(msg, errno, "remove %s", path);
     }
     if (rc == ERR_NONE) {
-        rc = rsync_fetch(&pull->link, &fetch, &pull->traffic, msg);
+        rc = transport_fetch(pull->source, &fetch, &pull->traffic, msg);
     }
     free(path);
     free(from);
@@ -125,12 +129,12 @@ static enum err believe(struct pulling *pull, struct errmsg *msg)
     }
     rc = release_read_manifest(pull->scratch, &check, &manifest, msg);
     if (rc != ERR_NONE) {
-        return err_wrap(msg, rc, "release %s of %s", pull->name, pull->source.text);
+        return err_wrap(msg, rc, "release %s of %s", pull->name, transport_name(pull->source));
     }
     if (!is_wanted(pull, manifest)) { /* nobody but the source could have changed it since */
         manifest_free(manifest);
         return err_set(msg, ERR_REFUSED, "%s changed the manifest of release %s meanwhile",
-                       pull->source.text, pull->name);
+                       transport_name(pull->source), pull->name);
     }
     manifest_free(pull->manifest);
     pull->manifest = manifest;
@@ -258,11 +262,12 @@ static enum err tidy(const struct pulling *pull, struct errmsg *msg)
 static enum err judge(const struct pulling *pull, enum root_hold hold, struct errmsg *msg)
 {
     if (hold == HOLD_OLDER) {
-        return err_wrap(msg, ERR_REFUSED, "release %s of %s", pull->name, pull->source.text);
+        return err_wrap(msg, ERR_REFUSED, "release %s of %s", pull->name,
+                        transport_name(pull->source));
     }
     if (hold == HOLD_REFUSED && !pull->options->again) {
         return err_wrap(msg, ERR_REFUSED, "release %s of %s is not fetched again without --again",
-                        pull->name, pull->source.text);
+                        pull->name, transport_name(pull->source));
     }
     return ERR_NONE;
 }
@@ -347,6 +352,6 @@ enum err pull_release(const struct pull_options *options, struct pull_result *ou
     free(pull.staging);
     free(pull.list);
     free(pull.scratch);
-    rsync_source_free(&pull.source);
+    transport_close(pull.source);
     return rc;
 }

@@ -1,7 +1,7 @@
 /*
  * Pulling: the current release of another root is fetched into this one, checked and activated.
  *
- *   ROOT/.pull/                  the manifest seen last, its signature, and the list that rsync reads
+ *   ROOT/.pull/                  the manifest seen last, its signature, and the list of files to fetch
  *   ROOT/releases/.incoming      a release that arrives; kept when the transfer was cut, so that the
  *                                next pull goes on with it
  *   ROOT/releases/.leftover      what is being carried over from an earlier .incoming, or removed
@@ -30,6 +30,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "replica/transport.h"
 #include "replica/trust.h"
 
 enum pull_transfer {
@@ -41,12 +42,9 @@ enum pull_transfer {
 struct pull_options {
     const char *from;
     const char *root;
-    const char *ssh;
-    const char *bwlimit; /* or NULL */
-    int64_t timeout_ms;
+    struct transport_options way;
     int64_t keep; /* releases to keep, the new one included; at least 2 */
     enum pull_transfer transfer;
-    bool compress;
     bool again;                /* try a release that was refused before */
     const struct trust *trust; /* keys beside those of ROOT/trusted.pub */
     uint64_t warm_bytes;       /* a second, read before a release is activated; 0: none */

@@ -37,18 +37,18 @@ static enum err fetch(struct pulling *pull, enum pull_need need, struct errmsg *
 {
     struct buffer names;
     char *from = path_join("releases", "%s", pull->name);
-    struct rsync_fetch wanted = {.from = from,
-                                 .into = pull->staging,
-                                 .list = pull->list,
-                                 .delta = need != NEED_WHOLE,
-                                 .basis = need == NEED_DELTA ? pull->files.basis : NULL,
-                                 .progress = &pull->progress};
+    struct transport_fetch wanted = {.from = from,
+                                     .into = pull->staging,
+                                     .list = pull->list,
+                                     .delta = need != NEED_WHOLE,
+                                     .basis = need == NEED_DELTA ? pull->files.basis : NULL,
+                                     .progress = &pull->progress};
     enum err rc = ERR_NONE;
 
     buffer_init(&names, SIZE_MAX / 2);
     if (pull_files_names(&pull->files, need, false, &names) > 0) {
         wanted.names = buffer_slice(&names);
-        rc = rsync_fetch(&pull->link, &wanted, &pull->traffic, msg);
+        rc = transport_fetch(pull->source, &wanted, &pull->traffic, msg);
     }
     if (rc == ERR_NONE) {
         pull_files_arrived(&pull->files, need, false);
@@ -58,22 +58,27 @@ static enum err fetch(struct pulling *pull, enum pull_need need, struct errmsg *
     return rc;
 }
 
+static enum pull_transfer transfer_of(const struct pulling *pull)
+{
+    return transport_has_differences(pull->source) ? pull->options->transfer : PULL_WHOLE;
+}
+
 /* The definition and the page hashes. */
 static enum err fetch_head(struct pulling *pull, struct errmsg *msg)
 {
     struct buffer names;
     char *from = path_join("releases", "%s", pull->name);
-    struct rsync_fetch wanted = {.from = from, .into = pull->staging, .list = pull->list};
+    struct transport_fetch wanted = {.from = from, .into = pull->staging, .list = pull->list};
     enum err rc = ERR_NONE;
 
     buffer_init(&names, SIZE_MAX / 2);
     if (pull_files_names(&pull->files, NEED_WHOLE, true, &names) > 0) {
         wanted.names = buffer_slice(&names);
-        rc = rsync_fetch(&pull->link, &wanted, &pull->traffic, msg);
+        rc = transport_fetch(pull->source, &wanted, &pull->traffic, msg);
     }
     if (rc == ERR_NONE) {
         pull_files_arrived(&pull->files, NEED_WHOLE, true);
-        rc = pull_files_decide(&pull->files, pull->options->transfer, msg);
+        rc = pull_files_decide(&pull->files, transfer_of(pull), msg);
     }
     buffer_free(&names);
     free(from);

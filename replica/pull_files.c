@@ -11,7 +11,7 @@
 #include "replica/pull_pages.h"
 #include "replica/release.h"
 #include "replica/root.h"
-#include "replica/rsync.h"
+#include "replica/transport.h"
 
 /* ---- paths ---- */
 
@@ -32,15 +32,15 @@ static char *partial_dir(const char *dir, const struct manifest_file *file)
 {
     struct slice folder = folder_of(file->path);
 
-    return path_join(dir, "%.*s" RSYNC_PARTIAL_DIR, SLICE_ARG(folder));
+    return path_join(dir, "%.*s" TRANSPORT_PARTIAL_DIR, SLICE_ARG(folder));
 }
 
-/* Where rsync keeps what arrived of FILE. */
+/* Where a transport keeps what arrived of FILE. */
 static char *partial_path(const char *dir, const struct manifest_file *file)
 {
     struct slice folder = folder_of(file->path);
 
-    return path_join(dir, "%.*s" RSYNC_PARTIAL_DIR "/%.*s", SLICE_ARG(folder),
+    return path_join(dir, "%.*s" TRANSPORT_PARTIAL_DIR "/%.*s", SLICE_ARG(folder),
                      (int)(file->path.len - folder.len), file->path.ptr + folder.len);
 }
 

@@ -64,7 +64,7 @@ void pull_files_arrived(struct pull_files *files, enum pull_need need, bool head
 MUST_CHECK enum err pull_files_drop_damaged(struct pull_files *files, unsigned *count,
                                             struct errmsg *msg);
 
-/* Removes what rsync kept in part. */
+/* Removes what arrived in part. */
 MUST_CHECK enum err pull_files_tidy(const struct pull_files *files, struct errmsg *msg);
 
 /* Makes the folder durable. */

@@ -10,14 +10,13 @@
 #include "replica/pull.h"
 #include "replica/pull_files.h"
 #include "replica/release.h"
-#include "replica/rsync.h"
+#include "replica/transport.h"
 
 struct pulling {
     const struct pull_options *options;
     struct pull_result *result;
-    struct rsync_source source;
-    struct rsync_link link;
-    struct rsync_traffic traffic;
+    struct transport *source;
+    struct transport_traffic traffic;
     struct manifest *manifest; /* of the release that the source has */
     char name[24];             /* of that release */
     char *scratch;             /* ROOT/.pull */

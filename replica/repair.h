@@ -59,11 +59,11 @@ MUST_CHECK enum err repair_from_root(void *context, const struct manifest *manif
                                      struct errmsg *msg);
 
 /*
- * A fetch: the file of that name in the release of that number, by rsync; CONTEXT is a struct
- * rsync_link. Errors are those of rsync_fetch.
+ * A fetch: the file of that name in the release of that number; CONTEXT is a struct transport. Errors are
+ * those of transport_fetch.
  */
-MUST_CHECK enum err repair_by_rsync(void *context, const struct manifest *manifest,
-                                    const struct manifest_file *file, const char *path,
-                                    struct errmsg *msg);
+MUST_CHECK enum err repair_by_transport(void *context, const struct manifest *manifest,
+                                        const struct manifest_file *file, const char *path,
+                                        struct errmsg *msg);
 
 #endif

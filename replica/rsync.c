@@ -1,21 +1,21 @@
 #include "replica/rsync.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
-#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/command_line.h"
 #include "base/file.h"
+#include "base/lines.h"
 #include "base/number.h"
 #include "base/process.h"
 #include "replica/format.h"
 
 enum {
-    ARGUMENTS_MAX = 32,
-    LINE_MAX_BYTES = 512, /* of what rsync prints; the rest of a longer line is dropped */
+    COMPLAINT_MAX = 512,
     STATUS_NO_SPACE = -1, /* found in its words, whatever the exit code */
     STATUS_MISSING = -2,
     STATUS_SILENT = 30,
@@ -24,36 +24,14 @@ enum {
 
 /* ---- what it is asked ---- */
 
-struct command_line {
-    struct arena arena;
-    const char *items[ARGUMENTS_MAX + 1];
-    unsigned count;
-};
-
-static void add(struct command_line *line, const char *fmt, ...) PRINTF_LIKE(2, 3);
-static void add(struct command_line *line, const char *fmt, ...)
-{
-    char *text;
-    va_list args;
-
-    assert(line->count < ARGUMENTS_MAX);
-    va_start(args, fmt);
-    if (vasprintf(&text, fmt, args) < 0) {
-        abort();
-    }
-    va_end(args);
-    line->items[line->count++] = arena_copy(&line->arena, slice_str(text)).ptr;
-    free(text);
-}
-
 static void add_link(struct command_line *line, const struct rsync_link *link)
 {
-    int64_t seconds = (link->timeout_ms + 999) / 1000;
+    int64_t seconds = (link->options.timeout_ms + 999) / 1000;
 
-    add(line, "--timeout=%" PRId64, seconds);
+    command_line_add(line, "--timeout=%" PRId64, seconds);
     if (link->source->way == RSYNC_DAEMON) {
-        add(line, "--contimeout=%" PRId64, seconds);
-        add(line, "--no-motd");
+        command_line_add(line, "--contimeout=%" PRId64, seconds);
+        command_line_add(line, "--no-motd");
     }
     if (link->source->way == RSYNC_SSH) {
         char port[16] = "";
@@ -61,52 +39,53 @@ static void add_link(struct command_line *line, const struct rsync_link *link)
         if (link->source->port != 0) {
             snprintf(port, sizeof port, " -p %u", link->source->port);
         }
-        add(line, "--rsh=%s -o BatchMode=yes -o ConnectTimeout=%" PRId64 "%s", link->ssh, seconds,
-            port);
+        command_line_add(line, "--rsh=%s -o BatchMode=yes -o ConnectTimeout=%" PRId64 "%s",
+                         link->options.ssh, seconds, port);
     }
-    if (link->bwlimit != NULL) {
-        add(line, "--bwlimit=%s", link->bwlimit);
+    if (link->options.bwlimit != NULL) {
+        command_line_add(line, "--bwlimit=%s", link->options.bwlimit);
     }
 }
 
 static void add_fetch(struct command_line *line, const struct rsync_link *link,
-                      const struct rsync_fetch *fetch)
+                      const struct transport_fetch *fetch)
 {
     bool is_path = link->source->way == RSYNC_PATH;
 
-    add(line, fetch->if_changed ? "--checksum" : "--ignore-times");
+    command_line_add(line, fetch->if_changed ? "--checksum" : "--ignore-times");
     if (fetch->delta) {
-        add(line, "--no-whole-file");
-        add(line, "--block-size=%d", FORMAT_PAGE_SIZE);
+        command_line_add(line, "--no-whole-file");
+        command_line_add(line, "--block-size=%d", FORMAT_PAGE_SIZE);
     } else {
-        add(line, "--whole-file");
+        command_line_add(line, "--whole-file");
     }
     if (fetch->delta && fetch->basis != NULL) {
-        add(line, "--copy-dest=%s", fetch->basis);
+        command_line_add(line, "--copy-dest=%s", fetch->basis);
     }
-    if (link->compress || (fetch->delta && !is_path)) {
-        add(line, "--compress");
-        add(line, "--compress-level=1");
+    if (link->options.compress || (fetch->delta && !is_path)) {
+        command_line_add(line, "--compress");
+        command_line_add(line, "--compress-level=1");
     }
     if (fetch->may_be_missing) {
-        add(line, "--ignore-missing-args");
+        command_line_add(line, "--ignore-missing-args");
     }
-    add(line, "--perms");
-    add(line, "--chmod=D755,F644");
-    add(line, "--partial-dir=" RSYNC_PARTIAL_DIR);
-    add(line, "--no-human-readable");
-    add(line, "--info=progress2,stats2");
-    add(line, "--from0");
-    add(line, "--files-from=%s", fetch->list);
-    add(line, "--");
+    command_line_add(line, "--perms");
+    command_line_add(line, "--chmod=D755,F644");
+    command_line_add(line, "--partial-dir=" TRANSPORT_PARTIAL_DIR);
+    command_line_add(line, "--no-human-readable");
+    command_line_add(line, "--info=progress2,stats2");
+    command_line_add(line, "--from0");
+    command_line_add(line, "--files-from=%s", fetch->list);
+    command_line_add(line, "--");
     /* A path that begins otherwise could be taken for a host. */
-    add(line, "%s%s/", is_path && link->source->base[0] != '/' ? "./" : "", link->source->base);
-    add(line, "%s%s/", fetch->into[0] == '/' ? "" : "./", fetch->into);
+    command_line_add(line, "%s%s/", is_path && link->source->base[0] != '/' ? "./" : "",
+                     link->source->base);
+    command_line_add(line, "%s%s/", fetch->into[0] == '/' ? "" : "./", fetch->into);
 }
 
 /* FROM/./NAME: rsync drops what stands before the "/./". (A daemon of rsync 3.5.0 does not find names
  * below a folder that is part of the address.) */
-static enum err write_list(const struct rsync_fetch *fetch, struct errmsg *msg)
+static enum err write_list(const struct transport_fetch *fetch, struct errmsg *msg)
 {
     struct buffer text;
     enum err rc;
@@ -128,39 +107,16 @@ static enum err write_list(const struct rsync_fetch *fetch, struct errmsg *msg)
 
 /* ---- what it says ---- */
 
-/* A stream cut into lines; a carriage return ends one, too: so its progress is written. */
-struct lines {
-    char text[LINE_MAX_BYTES];
-    size_t len;
-};
-
 struct talk {
     struct progress *progress;
     uint64_t done_before; /* by earlier fetches that share the progress */
-    struct rsync_traffic traffic;
+    struct transport_traffic traffic;
     struct lines out;
     struct lines err;
-    char complaint[LINE_MAX_BYTES]; /* its first */
+    char complaint[COMPLAINT_MAX]; /* its first */
     bool no_space;
     bool missing;
 };
-
-typedef void (*take_line)(struct talk *talk, const char *line);
-
-static void cut_lines(struct talk *talk, struct lines *lines, struct slice bytes, take_line take)
-{
-    for (size_t i = 0; i < bytes.len; i++) {
-        char c = bytes.ptr[i];
-
-        if (c == '\n' || c == '\r') {
-            lines->text[lines->len] = '\0';
-            take(talk, lines->text);
-            lines->len = 0;
-        } else if (lines->len < sizeof lines->text - 1) {
-            lines->text[lines->len++] = c < ' ' ? ' ' : c;
-        }
-    }
-}
 
 /* The number that LINE begins with after PREFIX. */
 static bool number_after(const char *line, const char *prefix, uint64_t *out)
@@ -178,8 +134,9 @@ static bool number_after(const char *line, const char *prefix, uint64_t *out)
 }
 
 /* "      1234567  45%  ..." while it works, the sums at its end. */
-static void on_line(struct talk *talk, const char *line)
+static void on_line(void *context, char *line)
 {
+    struct talk *talk = context;
     const char *first = line + strspn(line, " ");
     uint64_t bytes;
 
@@ -194,8 +151,10 @@ static void on_line(struct talk *talk, const char *line)
     }
 }
 
-static void on_complaint(struct talk *talk, const char *line)
+static void on_complaint(void *context, char *line)
 {
+    struct talk *talk = context;
+
     talk->no_space = talk->no_space || strstr(line, "No space left on device") != NULL ||
                      strstr(line, "Disk quota exceeded") != NULL;
     talk->missing = talk->missing || strstr(line, "No such file or directory") != NULL ||
@@ -214,14 +173,14 @@ static void on_stdout(void *context, struct slice bytes)
 {
     struct talk *talk = context;
 
-    cut_lines(talk, &talk->out, bytes, on_line);
+    lines_cut(&talk->out, bytes, on_line, talk);
 }
 
 static void on_stderr(void *context, struct slice bytes)
 {
     struct talk *talk = context;
 
-    cut_lines(talk, &talk->err, bytes, on_complaint);
+    lines_cut(&talk->err, bytes, on_complaint, talk);
 }
 
 /* ---- what that means ---- */
@@ -268,12 +227,12 @@ static const struct meaning *find_meaning(int status)
     return NULL;
 }
 
-static const char *advice_of(const struct meaning *meaning, const struct rsync_fetch *fetch)
+static const char *advice_of(const struct meaning *meaning, const struct transport_fetch *fetch)
 {
     return fetch->starts_anew && meaning->advice == goes_on ? begins_anew : meaning->advice;
 }
 
-static enum err explain(const struct talk *talk, const struct rsync_fetch *fetch,
+static enum err explain(const struct talk *talk, const struct transport_fetch *fetch,
                         const char *source, int status, struct errmsg *msg)
 {
     const struct meaning *meaning;
@@ -305,10 +264,10 @@ static enum err explain(const struct talk *talk, const struct rsync_fetch *fetch
                    advice_of(meaning, fetch));
 }
 
-enum err rsync_fetch(const struct rsync_link *link, const struct rsync_fetch *fetch,
-                     struct rsync_traffic *traffic, struct errmsg *msg)
+enum err rsync_fetch(const struct rsync_link *link, const struct transport_fetch *fetch,
+                     struct transport_traffic *traffic, struct errmsg *msg)
 {
-    struct command_line line = {.count = 0};
+    struct command_line line;
     struct talk talk = {.progress = fetch->progress};
     int status = 0;
     enum err rc = write_list(fetch, msg);
@@ -317,19 +276,17 @@ enum err rsync_fetch(const struct rsync_link *link, const struct rsync_fetch *fe
         return rc;
     }
     talk.done_before = fetch->progress == NULL ? 0 : atomic_load(&fetch->progress->done);
-    arena_init(&line.arena, 4096);
-    add(&line, "rsync");
+    command_line_begin(&line, "rsync");
     add_link(&line, link);
     add_fetch(&line, link, fetch);
-    line.items[line.count] = NULL;
     /* Its own --timeout does not see a peer that is gone: what it writes itself counts as life. */
     rc = process_run(&(struct process){.arguments = line.items,
                                        .on_stdout = on_stdout,
                                        .on_stderr = on_stderr,
                                        .context = &talk,
-                                       .silence_ms = link->timeout_ms + SILENCE_MORE_MS},
+                                       .silence_ms = link->options.timeout_ms + SILENCE_MORE_MS},
                      &status, msg);
-    arena_free(&line.arena);
+    command_line_free(&line);
     if (rc == ERR_NONE && status != 0) {
         rc = explain(&talk, fetch, link->source->text, status, msg);
     }

@@ -3,7 +3,7 @@
  *
  * Files are fetched into a private folder, each under a temporary name and renamed when it is complete
  * and its checksum fits; never into a file that is there already. What arrives in part is kept in
- * PARTIAL_DIR beside it and is where the next attempt goes on.
+ * TRANSPORT_PARTIAL_DIR beside it and is where the next attempt goes on.
  *
  * Thread-safety: no state. rsync dies with the thread that runs it, and when an interrupt is requested.
  */
@@ -13,11 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/buffer.h"
 #include "base/err.h"
-#include "base/progress.h"
-
-#define RSYNC_PARTIAL_DIR ".partial"
+#include "replica/transport.h"
 
 enum rsync_way { RSYNC_DAEMON, RSYNC_SSH, RSYNC_PATH };
 
@@ -40,36 +37,11 @@ void rsync_source_free(struct rsync_source *source); /* accepts a zeroed one */
 /* How to talk to it. */
 struct rsync_link {
     const struct rsync_source *source;
-    const char *ssh;     /* the remote shell and its options, split at blanks */
-    const char *bwlimit; /* "10M" bytes a second; NULL: none */
-    int64_t timeout_ms;  /* of connecting, and of silence; a second more for what rsync overlooks */
-    bool compress;       /* whole files, too; deltas always are, unless it is a path */
+    struct transport_options options; /* deltas are always compressed, unless it is a path */
 };
 
-struct rsync_fetch {
-    const char *from;   /* folder in the source: "releases/000042" */
-    const char *into;   /* local folder */
-    struct slice names; /* below FROM, each followed by a NUL */
-    const char *list;   /* a file to write NAMES to, for rsync to read */
-    bool delta; /* fetch differences to what arrived in part and to BASIS; else whole files */
-    const char *basis;   /* folder with earlier files of the same names, absolute; or NULL */
-    bool starts_anew;    /* what arrived before a cut is of no use to the next attempt */
-    bool if_changed;     /* compare by content first: nothing is sent for a file that is the same */
-    bool may_be_missing; /* a name that is not there is no error */
-    struct progress *progress; /* counts bytes of the files, as they are complete; or NULL */
-};
-
-/* Bytes on the wire; added to, so that several fetches make one sum. */
-struct rsync_traffic {
-    uint64_t received;
-    uint64_t sent;
-};
-
-/*
- * ERR_SOURCE says what went wrong at the source or on the way, and what to do; ERR_NOT_FOUND when a
- * name is not there, ERR_LIMIT when the disk of this machine is full, ERR_SYSTEM for its other faults.
- */
-MUST_CHECK enum err rsync_fetch(const struct rsync_link *link, const struct rsync_fetch *fetch,
-                                struct rsync_traffic *traffic, struct errmsg *msg);
+/* As transport_fetch. */
+MUST_CHECK enum err rsync_fetch(const struct rsync_link *link, const struct transport_fetch *fetch,
+                                struct transport_traffic *traffic, struct errmsg *msg);
 
 #endif

@@ -1,4 +1,4 @@
-/* Good files by rsync: from a daemon, or over ssh. */
+/* Good files by a transport: from another root, or from a bucket. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -7,9 +7,9 @@
 #include "base/file.h"
 #include "replica/release.h"
 #include "replica/repair.h"
-#include "replica/rsync.h"
+#include "replica/transport.h"
 
-/* rsync makes the folders of the name itself, so it gets one of its own. */
+/* A transport makes the folders of the name itself, so it gets one of its own. */
 struct arrival {
     char *into;
     char *list;
@@ -36,10 +36,10 @@ static void arrival_free(struct arrival *arrival)
 }
 
 /* Whole: the file here is damaged, and maybe cannot even be read. */
-static enum err fetch(const struct rsync_link *link, const struct arrival *arrival,
+static enum err fetch(struct transport *transport, const struct arrival *arrival,
                       const char *release, const struct manifest_file *file, struct errmsg *msg)
 {
-    struct rsync_traffic traffic = {0};
+    struct transport_traffic traffic = {0};
     struct buffer name;
     char *from = path_join("releases", "%s", release);
     enum err rc;
@@ -47,22 +47,22 @@ static enum err fetch(const struct rsync_link *link, const struct arrival *arriv
     buffer_init(&name, SIZE_MAX / 2);
     buffer_append_slice(&name, file->path);
     buffer_append_byte(&name, '\0');
-    rc = rsync_fetch(link,
-                     &(struct rsync_fetch){.from = from,
-                                           .into = arrival->into,
-                                           .names = buffer_slice(&name),
-                                           .list = arrival->list,
-                                           .starts_anew = true},
-                     &traffic, msg);
+    rc = transport_fetch(transport,
+                         &(struct transport_fetch){.from = from,
+                                                   .into = arrival->into,
+                                                   .names = buffer_slice(&name),
+                                                   .list = arrival->list,
+                                                   .starts_anew = true},
+                         &traffic, msg);
     buffer_free(&name);
     free(from);
     return rc;
 }
 
-enum err repair_by_rsync(void *context, const struct manifest *manifest,
-                         const struct manifest_file *file, const char *path, struct errmsg *msg)
+enum err repair_by_transport(void *context, const struct manifest *manifest,
+                             const struct manifest_file *file, const char *path, struct errmsg *msg)
 {
-    const struct rsync_link *link = context;
+    struct transport *transport = context;
     struct arrival arrival;
     struct stat st;
     char name[24];
@@ -72,14 +72,14 @@ enum err repair_by_rsync(void *context, const struct manifest *manifest,
     arrival_make(&arrival, path, file);
     rc = dir_make(arrival.into, msg);
     if (rc == ERR_NONE) {
-        rc = fetch(link, &arrival, name, file, msg);
+        rc = fetch(transport, &arrival, name, file, msg);
     }
     if (rc == ERR_NOT_FOUND) {
         rc = err_wrap(msg, rc, "release %s", name);
     }
     if (rc == ERR_NONE && (lstat(arrival.path, &st) != 0 || !S_ISREG(st.st_mode))) {
         rc = err_set(msg, ERR_NOT_FOUND, "release %s of %s has no such regular file", name,
-                     link->source->text);
+                     transport_name(transport));
     }
     if (rc == ERR_NONE) {
         rc = file_rename(arrival.path, path, msg);
