@@ -35,7 +35,8 @@ struct pull_arguments {
 static const struct option options[] = {
     OPTION_REQUIRED("from", "SOURCE", struct pull_arguments, from,
                     "the root of a builder or of another node: rsync://HOST[:PORT]/MODULE, "
-                    "ssh://[USER@]HOST[:PORT]/PATH, [USER@]HOST:PATH or a path"),
+                    "ssh://[USER@]HOST[:PORT]/PATH, [USER@]HOST:PATH or a path; or the bucket "
+                    "that a builder publishes to: s3://BUCKET[/PREFIX]"),
     OPTION_REQUIRED("root", "DIR", struct pull_arguments, root,
                     "where releases/ and the link current are; made when missing"),
     OPTION_DURATION("every", "TIME", NULL, struct pull_arguments, every_ms,
@@ -43,7 +44,8 @@ static const struct option options[] = {
     OPTION_TEXT("bwlimit", "RATE", NULL, struct pull_arguments, bwlimit,
                 "most bytes a second to take: 500K, 20M, 1G; by default no limit"),
     OPTION_DURATION("timeout", "TIME", "30s", struct pull_arguments, timeout_ms,
-                    "give up when connecting, or silence, takes so long; at least 1s"),
+                    "give up when connecting, or silence, takes so long; at least 1s. A bucket is "
+                    "asked up to four times"),
     OPTION_INTEGER("keep", "N", "3", 2, 1000, struct pull_arguments, keep,
                    "releases to keep, the new one included"),
     OPTION_TEXTS("trust", "PUB", struct pull_arguments, trust, TRUST_ABOUT),
@@ -54,9 +56,9 @@ static const struct option options[] = {
     OPTION_TEXT(
         "transfer", "MODE", "auto", struct pull_arguments, transfer,
         "auto: differences for files that share half of their pages with the one here, whole files "
-        "otherwise; or always whole, or delta"),
+        "otherwise; or always whole, or delta. A bucket has whole files only"),
     OPTION_FLAG("compress", struct pull_arguments, compress,
-                "compress whole files on the way; differences always are"),
+                "compress whole files on the way; differences always are. Not from a bucket"),
     OPTION_TEXT("ssh", "COMMAND", "ssh", struct pull_arguments, ssh,
                 "the remote shell and its options: \"ssh -i KEY\""),
     OPTION_END,
@@ -241,7 +243,8 @@ const struct command command_pull = {
         "verifies every page, and activates it, unless this root is pinned or the release was "
         "rolled back here. Files that are here already become hard links. A transfer that was cut "
         "goes on at the next attempt. Whatever fails, the root serves what it had. It needs rsync "
-        "on both sides.",
+        "on both sides; for a bucket rclone here, which finds credentials and region in its "
+        "environment (docs/operations.md).",
     .options = options,
     .gives_way = true,
     .given_size = sizeof(struct pull_arguments),

@@ -9,7 +9,8 @@
 #include "replica/transport.h"
 
 #define REPAIR_SOURCES                                                                             \
-    "rsync://HOST[:PORT]/MODULE, ssh://[USER@]HOST[:PORT]/PATH, [USER@]HOST:PATH or a path"
+    "rsync://HOST[:PORT]/MODULE, ssh://[USER@]HOST[:PORT]/PATH, [USER@]HOST:PATH, "                \
+    "s3://BUCKET[/PREFIX] or a path"
 #define REPAIR_SSH_DEFAULT "ssh"
 #define REPAIR_SSH_ABOUT "the remote shell and its options: \"ssh -i KEY\""
 #define REPAIR_TIMEOUT_DEFAULT "30s"

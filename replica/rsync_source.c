@@ -15,7 +15,7 @@ static enum err unreadable(const char *text, const char *why, struct errmsg *msg
     return err_set(
         msg, ERR_USAGE,
         "a source is written as rsync://HOST[:PORT]/MODULE, ssh://[USER@]HOST[:PORT]/PATH, "
-        "[USER@]HOST:PATH or a path; \"%s\" %s",
+        "[USER@]HOST:PATH, s3://BUCKET[/PREFIX] or a path; \"%s\" %s",
         text, why);
 }
 

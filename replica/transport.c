@@ -5,7 +5,7 @@
 
 #include "replica/transport_way.h"
 
-static const struct transport_way *const ways[] = {&transport_rsync};
+static const struct transport_way *const ways[] = {&transport_s3, &transport_rsync};
 
 enum err transport_open(const char *text, const struct transport_options *options,
                         struct transport **out, struct errmsg *msg)

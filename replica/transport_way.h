@@ -28,5 +28,6 @@ struct transport {
 };
 
 extern const struct transport_way transport_rsync;
+extern const struct transport_way transport_s3;
 
 #endif
