@@ -12,6 +12,7 @@
 #include "commands/commands.h"
 #include "commands/default_definition.h"
 #include "commands/failures.h"
+#include "commands/publisher.h"
 #include "replica/format.h"
 #include "replica/signing_key.h"
 #include "service/rehearse.h"
@@ -32,6 +33,7 @@ struct build_arguments {
     bool fresh;
     const char *sign;
     const char *metrics;
+    struct publish_arguments publish;
 };
 
 static const struct option options[] = {
@@ -63,6 +65,11 @@ static const struct option options[] = {
     OPTION_TEXT("metrics", "FILE", NULL, struct build_arguments, metrics,
                 "write how each build ended to this file, for the textfile collector of "
                 "Prometheus' node exporter"),
+    OPTION_TEXT("publish", "URL", NULL, struct build_arguments, publish.to, PUBLISH_ABOUT),
+    OPTION_INTEGER("publish-keep", "N", "3", 0, 1000, struct build_arguments, publish.keep,
+                   PUBLISH_KEEP_ABOUT),
+    OPTION_DURATION("publish-timeout", "TIME", "2m", struct build_arguments, publish.timeout_ms,
+                    PUBLISH_TIMEOUT_ABOUT),
     OPTION_END,
 };
 
@@ -76,8 +83,8 @@ static int64_t jobs_of(int64_t given)
     return processors < 1 ? 1 : processors < JOBS_DEFAULT_MOST ? processors : JOBS_DEFAULT_MOST;
 }
 
-static enum err build_once(const struct build_options *wanted, struct build_result *result,
-                           struct errmsg *msg)
+static enum err build_once(const struct build_options *wanted, const struct publisher *publisher,
+                           struct build_result *result, struct errmsg *msg)
 {
     enum err rc = build_release(wanted, true, result, msg);
 
@@ -86,7 +93,7 @@ static enum err build_once(const struct build_options *wanted, struct build_resu
         printf("release %06" PRIu64 " is up to date\n", result->number);
     }
     fflush(stdout);
-    return rc;
+    return rc == ERR_NONE ? publisher_work(publisher, msg) : rc;
 }
 
 /* What a build said when it failed, so that the same is not said again at every turn. */
@@ -109,8 +116,8 @@ static void log_failure(struct said *said, const struct buffer *failures, const 
 }
 
 /* Follows the source. A build that fails is logged and tried again at the next turn. */
-static enum err build_forever(struct build_options *wanted, int64_t every_ms,
-                              struct build_note *note)
+static enum err build_forever(struct build_options *wanted, struct publisher *publisher,
+                              int64_t every_ms, struct build_note *note)
 {
     struct said said = {.reason = ""};
 
@@ -138,6 +145,7 @@ static enum err build_forever(struct build_options *wanted, int64_t every_ms,
         } else if (rc != ERR_INTERRUPTED) {
             log_failure(&said, wanted->failures, &msg);
         }
+        publisher_follow(publisher);
         if (!interrupt_requested()) {
             interrupt_sleep(every_ms);
         }
@@ -153,6 +161,7 @@ static enum err work(void *data, const struct arguments *arguments, struct errms
     struct build_result result = {.number = 0};
     struct buffer failures;
     struct signing_key *sign = NULL;
+    struct publisher publisher;
     char *definition = NULL;
     unsigned accepted = 0;
     enum err rc;
@@ -162,6 +171,9 @@ static enum err work(void *data, const struct arguments *arguments, struct errms
     buffer_init(&failures, CHECK_FAILURES_MAX);
     build_note_begin(&note);
     rc = accept_parse(given->accept, &accepted, msg);
+    if (rc == ERR_NONE) {
+        rc = publisher_begin(&publisher, &given->publish, given->root, msg);
+    }
     if (rc == ERR_NONE) {
         rc = definition_path(given->definition, &definition, msg);
     }
@@ -184,8 +196,8 @@ static enum err work(void *data, const struct arguments *arguments, struct errms
         .sign = sign,
     };
     if (rc == ERR_NONE) {
-        rc = given->every_ms > 0 ? build_forever(&wanted, given->every_ms, &note)
-                                 : build_once(&wanted, &result, msg);
+        rc = given->every_ms > 0 ? build_forever(&wanted, &publisher, given->every_ms, &note)
+                                 : build_once(&wanted, &publisher, &result, msg);
     }
     if (rc != ERR_NONE || given->every_ms == 0) {
         build_note_end(&note, rc, &result, &failures);
@@ -207,7 +219,9 @@ const struct command command_build = {
         "checks the finished release (docs/definition.md, checks), and "
         "renames it into place. A build that fails leaves the root as it was; one that a check "
         "refuses ends with exit code 3. With --every it follows the source; --force then means "
-        "the first build, --accept the first one that is published.",
+        "the first build, --accept the first one that passes. With --publish what is current then "
+        "goes into a bucket, from which nodes pull it; it needs rclone, which finds credentials "
+        "and region in its environment (docs/operations.md).",
     .options = options,
     .given_size = sizeof(struct build_arguments),
     .work = work,
