@@ -108,6 +108,8 @@ static const struct meaning {
     {"input/output error", ERR_SYSTEM, "a file cannot be read or written", "look at the disk"},
     {"i/o timeout", ERR_SOURCE, "silence for longer than the time-out",
      "files that had arrived are not sent again"},
+    {"timeout awaiting response", ERR_SOURCE, "silence for longer than the time-out",
+     "files that had arrived are not sent again"},
     {"connection refused", ERR_SOURCE, "nobody answers",
      "look at the network and at RCLONE_S3_ENDPOINT"},
     {"no such host", ERR_SOURCE, "nobody answers", "look at the network and at RCLONE_S3_ENDPOINT"},
