@@ -6,6 +6,9 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "base/buffer.h"
+#include "base/err.h"
+#include "base/file.h"
 #include "replica/release.h"
 
 char *pointer_write(const struct pointer *pointer, char *text)
@@ -43,6 +46,19 @@ bool pointer_parse(struct slice text, struct pointer *out)
     }
     *out = read;
     return true;
+}
+
+bool pointer_read(const char *path, struct pointer *out)
+{
+    struct errmsg ignored;
+    struct buffer text;
+    bool is_read;
+
+    buffer_init(&text, POINTER_TEXT_MAX);
+    is_read =
+        file_read(path, &text, &ignored) == ERR_NONE && pointer_parse(buffer_slice(&text), out);
+    buffer_free(&text);
+    return is_read;
 }
 
 uint64_t pointer_hash(struct slice manifest)

@@ -30,6 +30,9 @@ struct pointer {
 /* False unless TEXT is what pointer_write writes, to the last byte. */
 bool pointer_parse(struct slice text, struct pointer *out);
 
+/* The same of the file at PATH; false also when that cannot be read. */
+bool pointer_read(const char *path, struct pointer *out);
+
 /* Into TEXT, of POINTER_TEXT_MAX bytes, terminated; returns TEXT. */
 char *pointer_write(const struct pointer *pointer, char *text);
 

@@ -101,19 +101,14 @@ enum err publish_fetch(struct publishing *publish, const char *folder, const cha
 static enum err read_pointer(struct publishing *publish, struct errmsg *msg)
 {
     char *path = path_join(publish->there, POINTER_NAME);
-    struct buffer text;
     enum err rc = publish_fetch(publish, "", POINTER_NAME, &publish->has_theirs, msg);
 
-    buffer_init(&text, POINTER_TEXT_MAX);
-    if (rc == ERR_NONE && publish->has_theirs &&
-        (file_read(path, &text, msg) != ERR_NONE ||
-         !pointer_parse(buffer_slice(&text), &publish->theirs))) {
+    if (rc == ERR_NONE && publish->has_theirs && !pointer_read(path, &publish->theirs)) {
         rc = err_set(msg, ERR_REFUSED,
                      "%s: the object " POINTER_NAME " is not one of ours; look at the prefix, or "
                      "remove it",
                      publish->options->to);
     }
-    buffer_free(&text);
     free(path);
     return rc;
 }

@@ -10,7 +10,10 @@
 
 enum { TEMPORARY_SUFFIX = 6 }; /* random characters of a file that is being written */
 
-/* Of rsync: .NAME.XXXXXX and the folder of what arrived in part; of file_write: NAME.XXXXXX. */
+/*
+ * Of rsync: .NAME.XXXXXX and the folder of what arrived in part; of rclone since 1.63:
+ * NAME.XXXXXXXX.partial; of file_write: NAME.XXXXXX.
+ */
 static bool is_temporary(const char *name)
 {
     const char *dot = strrchr(name, '.');
@@ -18,7 +21,8 @@ static bool is_temporary(const char *name)
     if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || dot == NULL) {
         return false;
     }
-    return name[0] == '.' || strlen(dot + 1) == TEMPORARY_SUFFIX;
+    return name[0] == '.' || strcmp(dot, TRANSPORT_PARTIAL_DIR) == 0 ||
+           strlen(dot + 1) == TEMPORARY_SUFFIX;
 }
 
 enum err pull_sweep(const char *root, struct errmsg *msg)

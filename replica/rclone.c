@@ -70,6 +70,8 @@ static const struct meaning {
 } meanings[] = {
     {"no space left on device", ERR_LIMIT, "the disk of this machine is full",
      "make room; what had arrived is removed"},
+    {"remaining disk space", ERR_LIMIT, "the disk of this machine is full",
+     "make room; what had arrived is removed"},
     {"disk quota exceeded", ERR_LIMIT, "the disk of this machine is full",
      "make room; what had arrived is removed"},
     {"NoSuchBucket", ERR_NOT_FOUND, "there is no such bucket",

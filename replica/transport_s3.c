@@ -107,11 +107,9 @@ static enum err fetch_pointer(const struct bucket_there *there, const char *into
                                    .list = list};
     char *path = path_join(into, POINTER_NAME);
     uint64_t bytes = 0;
-    struct buffer text;
     enum err rc = s3_fetch(&there->bucket, "", &names, into, NULL, &bytes, msg);
 
     traffic->received += bytes;
-    buffer_init(&text, POINTER_TEXT_MAX);
     if (rc == ERR_NONE && !file_exists(path)) {
         rc = s3_look(&there->bucket, msg);
         if (rc == ERR_NONE) {
@@ -120,13 +118,13 @@ static enum err fetch_pointer(const struct bucket_there *there, const char *into
                          "; publish one there with vitrine build --publish, or look at the prefix",
                          there->base.text);
         }
-    } else if (rc == ERR_NONE && (file_read(path, &text, msg) != ERR_NONE ||
-                                  !pointer_parse(buffer_slice(&text), out))) {
+    } else if (rc == ERR_NONE && !pointer_read(path, out)) {
         rc = err_set(msg, ERR_CORRUPT,
-                     "%s: the object " POINTER_NAME " does not name a release; publish again",
+                     "%s: the object " POINTER_NAME
+                     " does not name a release; remove it and publish "
+                     "again",
                      there->base.text);
     }
-    buffer_free(&text);
     free(path);
     return rc;
 }

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import time
+import unittest
 
 import s3server
 import shelf
@@ -420,6 +421,16 @@ class TestCut(BucketCase):
         self.pull()
         self.assert_same_as_builder()
 
+    def test_what_a_killed_rclone_left_is_removed_by_the_next_pull(self):
+        self.publish()
+        self.pull()
+        before = sorted(os.listdir(os.path.join(self.node(), ".pull")))
+        with open(os.path.join(self.node(), ".pull/manifest.json.0a1b2c3d.partial"), "wb"):
+            pass
+        self.pull()
+        self.assertEqual(before, sorted(os.listdir(os.path.join(self.node(), ".pull"))))
+        self.assertEqual(["current", "list", "manifest.json"], before)
+
     def test_a_server_that_is_in_trouble_is_asked_again_later(self):
         self.publish()
         self.proxy.fault = lambda method, path: 503
@@ -440,6 +451,57 @@ class TestCut(BucketCase):
         self.assertEqual(1, builder.stderr.count("publish_failed"), builder.stderr)
         self.assertEqual(1, builder.stderr.count("release_published"))
         self.pull()
+
+
+@unittest.skipUnless(os.geteuid() == 0 and subprocess.run(
+    ["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True,
+    check=False).returncode == 0, "a small disk of its own needs the right to mount a tmpfs")
+class TestFullDisk(BucketCase):
+    """A root on a disk that fills up, in a mount namespace of its own."""
+
+    def test_a_disk_that_fills_up_meanwhile_loses_only_the_new_release(self):
+        self.publish()
+        os.mkdir(self.node())
+        held, full = self.path("held"), self.path("full")
+
+        def fault(method, path):
+            if method == "GET" and path.endswith("000002/branches/0001.db"):
+                with open(held, "w", encoding="utf-8"):
+                    pass
+                support.wait_until(lambda: os.path.exists(full), 30, "the full disk")
+
+        self.proxy.fault = fault
+        script = f"""
+            mount -t tmpfs -o size=24m tmpfs $root || exit 9
+            $vitrine pull --from $from --root $root || exit 8
+            touch {self.path("first")}
+            while [ ! -e {self.path("second")} ]; do sleep 0.1; done
+            $vitrine pull --from $from --root $root & pid=$!
+            while [ ! -e {held} ]; do sleep 0.1; done
+            head -c 60000000 /dev/zero >$root/other 2>/dev/null
+            touch {full}
+            wait $pid; code=$?
+            readlink $root/current; ls -A $root/releases
+            rm $root/other
+            $vitrine verify --root $root && $vitrine pull --from $from --root $root
+            readlink $root/current; exit $code"""
+        node = subprocess.Popen(
+            ["unshare", "-m", "sh", "-c", script], stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, env={**self.env, "root": self.node(),
+                                                      "from": self.url,
+                                                      "vitrine": support.binary()})
+        with node:
+            support.wait_until(lambda: os.path.exists(self.path("first")) or
+                               node.poll() is not None, 30, "the first pull")
+            self.change(1)
+            self.publish()
+            with open(self.path("second"), "w", encoding="utf-8"):
+                pass
+            text = node.communicate(timeout=120)[0]
+        self.assertEqual(1, node.returncode, text)
+        self.assertIn("the disk of this machine is full", text)
+        self.assertRegex(text, r"releases/000001\n000001\n")
+        self.assertIn("releases/000002\n", text)
 
 
 class TestTrust(BucketCase):
