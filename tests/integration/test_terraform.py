@@ -3,13 +3,18 @@ provider of AWS, which is not needed here, in any case. The modules that need no
 and tested by Terraform itself; the others are checked by tests/terraform/check (Go, with the parser
 and the formatter of Terraform) against the arguments in tests/terraform/aws-schema.json."""
 import glob
+import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 import unittest
 
 import support
+
+sys.path.insert(0, os.path.join(support.ROOT, "tests", "terraform"))
+from stand_in import stand_in  # pylint: disable=wrong-import-position
 
 TREE = os.path.join(support.ROOT, "ops", "terraform")
 CHECK = os.path.join(support.ROOT, "tests", "terraform", "check")
@@ -104,6 +109,55 @@ PLANTED = [
      "Argument or block definition required"),
 ]
 
+PACKAGE = {"package_url": "s3://packages/vitrine_0.1.0_amd64.deb", "package_sha256": "0" * 64}
+KEY = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:key"
+
+# Which example, with which variables, makes how many of what.
+PLANNED = [
+    ("small", {}, {"aws_instance": 2, "aws_autoscaling_group": 1, "aws_eip": 2,
+                   "aws_db_instance": 1, "aws_nat_gateway": 1, "aws_lb": 0, "aws_s3_bucket": 0,
+                   "aws_cloudwatch_metric_alarm": 5}),
+    ("small", {"package_url": "https://example.com/vitrine.deb", "signing_secret": KEY,
+               "trusted_keys": '["ed25519 AAAA"]', "tls_secret": KEY,
+               "mail": '["oncall@example.com"]'}, {"aws_sns_topic_subscription": 1}),
+    ("large", {}, {"aws_instance": 4, "aws_nat_gateway": 3, "aws_lb": 1, "aws_s3_bucket": 1,
+                   "aws_db_instance": 1, "aws_lb_target_group_attachment": 3, "aws_eip": 3,
+                   "aws_cloudwatch_metric_alarm": 8}),
+    ("large", {"source_url": "postgres://vitrine@db.example.com/shop",
+               "source_cidrs": '["10.9.0.12/32"]',
+               "certificate_arn": "arn:aws:acm:eu-west-1:111122223333:certificate/1"},
+     {"aws_db_instance": 0}),
+]
+
+# Who may open connections to whom.
+FLOWS = {
+    "small": {"clients -> balancer", "balancer -> nodes:8080", "balancer -> nodes:9090",
+              "balancer -> builder:8080", "nodes -> builder:8080", "nodes -> builder:8730",
+              "builder -> source:5432"},
+    "large": {"clients -> front", "front -> balancer:80", "balancer -> nodes:8080",
+              "balancer -> nodes:9090", "balancer -> builder:8080", "nodes -> builder:8080",
+              "builder -> source:5432"},
+}
+
+# What is asked of examples/large, and what it is refused with.
+REFUSED = [
+    ({"name": "Shop"}, "name has 2 to 20 lower-case letters, digits and -"),
+    ({"zones": '["eu-west-1a"]'}, "zones are 2 to 8 different availability zones"),
+    ({"zones": '["eu-west-1", "eu-west-2"]'}, 'write "eu-west-1a", not "eu-west-1"'),
+    ({"client_cidrs": '["10.0.0.0/33"]'}, "client_cidrs are IPv4 networks"),
+    ({"source_cidrs": '["db.example.com"]'}, "source_cidrs are IPv4 networks"),
+    ({"source_url": "postgres://vitrine:hunter2@db/shop"}, "url has a password in it"),
+    ({"source_url": "mysql://db/shop"}, 'url is "postgres://user@host:5432/database'),
+    ({"nodes": "1"}, "size is 2 to 100: with one node nothing answers while it is replaced"),
+    ({"ami_id": "debian-12"}, "ami_id is the id of an image"),
+    ({"certificate_arn": "cert.pem"}, "certificate_arn is the ARN of a certificate"),
+    ({"mail": '["oncall"]'}, "mail has addresses of mail"),
+    ({"package_url": "http://example.com/vitrine.deb"}, "package_url leads to the .deb"),
+    ({"package_sha256": "abc"}, "package_sha256 is 64 hexadecimal digits"),
+    ({"trusted_keys": '["ed25519-secret AAAA"]'}, "trusted_keys are public"),
+    ({"signing_secret": "hunter2"}, "signing_secret is the ARN of a secret"),
+]
+
 
 def build_check():
     """The checker, built when there is none of these sources; a skipped test where Go is missing."""
@@ -184,10 +238,14 @@ class Checked(support.TestCase):
 class WithTerraform(support.TestCase):
     """What the program itself finds where no provider is needed."""
 
+    def data(self, folder):
+        """Where Terraform keeps what it knows of a folder."""
+        return self.path("data" + folder.replace(os.sep, "-"))
+
     def terraform(self, folder, *arguments):
         """(exit code, output) of a command in a folder."""
         environment = {**os.environ, "CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": os.devnull,
-                       "TF_DATA_DIR": self.path("data"), "TF_IN_AUTOMATION": "1"}
+                       "TF_DATA_DIR": self.data(folder), "TF_IN_AUTOMATION": "1"}
         done = subprocess.run([TERRAFORM, *arguments], cwd=folder, env=environment, timeout=120,
                               capture_output=True, text=True, check=False)
         return done.returncode, done.stdout + done.stderr
@@ -204,6 +262,50 @@ class WithTerraform(support.TestCase):
         code, output = self.terraform(tree, "fmt", "-check", "-recursive")
         self.assertEqual((3, "modules/nodes/main.tf\n"), (code, output))
         self.assertIn("modules/nodes/main.tf:", checked(build_check(), tree)[1])
+
+    def planned(self, tree, example, variables, *arguments):
+        """(exit code, output) of a plan of a stand-in."""
+        folder = os.path.join(tree, "examples", example)
+        if not os.path.isdir(self.data(folder)):
+            code, output = self.terraform(folder, "init", "-no-color")
+            self.assertEqual(0, code, output)
+        given = [f"-var={name}={value}" for name, value in {**PACKAGE, **variables}.items()]
+        return self.terraform(folder, "plan", "-no-color", "-input=false", *given,
+                              *arguments)
+
+    def test_the_examples_can_be_planned(self):
+        tree = stand_in(TREE, self.path("tree"))
+        for example, variables, counts in PLANNED:
+            with self.subTest(f"{example} {variables}"):
+                code, output = self.planned(tree, example, variables)
+                self.assertEqual(0, code, output[-2000:])
+                for name, count in counts.items():
+                    made = re.findall(rf"# \S*terraform_data\.{name}__\S+ will be created", output)
+                    self.assertEqual(count, len(made), name)
+
+    def test_machines_talk_to_each_other_as_they_must_and_no_more(self):
+        tree = stand_in(TREE, self.path("tree"))
+        for module, value in (("modules/network", "[local.flows, local.entrance]"),
+                              ("examples/small", "module.network.table"),
+                              ("examples/large", "module.network.table")):
+            with open(os.path.join(tree, module, "outputs.tf"), "a", encoding="utf-8") as file:
+                file.write(f'output "table" {{\n  value = {value}\n}}\n')
+        for example, expected in FLOWS.items():
+            code, output = self.planned(tree, example, {}, f"-out={self.path('plan')}")
+            self.assertEqual(0, code, output[-2000:])
+            output = self.terraform(os.path.join(tree, "examples", example), "show", "-json",
+                                    self.path("plan"))[1]
+            flows, entrance = json.loads(output)["planned_values"]["outputs"]["table"]["value"]
+            found = {f"{flow['from']} -> {flow['to']}:{flow['port']}" for flow in flows.values()}
+            self.assertEqual(expected, found | {f"clients -> {entrance}"})
+
+    def test_what_is_wrong_is_refused_with_what_to_write(self):
+        tree = stand_in(TREE, self.path("tree"))
+        for variables, message in REFUSED:
+            with self.subTest(f"{variables}"):
+                code, output = self.planned(tree, "large", variables)
+                self.assertEqual(1, code)
+                self.assertIn(message, " ".join(output.split()))
 
     def test_modules_without_a_provider_are_valid_and_their_tests_pass(self):
         found = []
