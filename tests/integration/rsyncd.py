@@ -25,11 +25,12 @@ class Daemon:
     """rsync --daemon in the foreground; stop() ends it, and connections with it. It listens on the
     loopback, or on ADDRESS in a network namespace, which start() is to be called in."""
 
-    def __init__(self, root, port=None, address="127.0.0.1", wrapper=()):
+    def __init__(self, root, port=None, address="127.0.0.1", wrapper=(), config=CONFIG):
         self.folder = tempfile.mkdtemp(prefix="vitrine-rsyncd-")
         self.root = root
         self.port = port or support.free_port()
         self.address = address
+        self.config = config
         self.url = f"rsync://{address}:{self.port}/vitrine"
         self.wrapper = wrapper
         self.process = None
@@ -44,7 +45,7 @@ class Daemon:
         """Starts it (again), on the same port."""
         config = os.path.join(self.folder, "rsyncd.conf")
         with open(config, "w", encoding="utf-8") as file:
-            file.write(CONFIG.format(folder=self.folder, root=self.root))
+            file.write(self.config.format(folder=self.folder, root=self.root))
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with
             [*self.wrapper, "rsync", "--daemon", "--no-detach", f"--config={config}", f"--port={self.port}",
              f"--address={self.address}"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

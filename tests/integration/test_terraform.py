@@ -1,7 +1,8 @@
-"""ops/terraform: what Terraform would say of it, with Terraform where it is installed, and without the
-provider of AWS, which is not needed here, in any case. The modules that need no provider are planned
-and tested by Terraform itself; the others are checked by tests/terraform/check (Go, with the parser
-and the formatter of Terraform) against the arguments in tests/terraform/aws-schema.json."""
+"""ops/terraform: what Terraform would say of it, always without the provider of AWS.
+
+tests/terraform/check (Go, with the parser and the formatter of Terraform) compares all files with
+the arguments in tests/terraform/aws-schema.json. Where Terraform is installed it runs the tests of
+the modules that need no provider, and plans the examples with stand-ins for all resources."""
 import glob
 import json
 import os
@@ -58,8 +59,9 @@ PLANTED = [
     ("an undeclared variable", "modules/builder/main.tf",
      "var.root_gb", "var.root_size", "var.root_size", "var.root_size is not declared"),
     ("a variable that nothing uses", "modules/alarms/variables.tf",
-     'variable "mail"', 'variable "unused" {\n  description = "None."\n  type        = string\n}\n\n'
-     'variable "mail"', 'variable "unused"', "variable unused is never used"),
+     'variable "mail"',
+     'variable "unused" {\n  description = "None."\n  type        = string\n}\n\nvariable "mail"',
+     'variable "unused"', "variable unused is never used"),
     ("an undeclared local value", "modules/nodes/main.tf",
      "tags          = local.tags", "tags          = local.labels", "local.labels",
      "local.labels is not declared"),
@@ -160,7 +162,7 @@ REFUSED = [
 
 
 def build_check():
-    """The checker, built when there is none of these sources; a skipped test where Go is missing."""
+    """The checker, built when it is older than its sources; a skipped test where Go is missing."""
     program = os.path.join(BUILT, "check")
     sources = sorted(glob.glob(os.path.join(CHECK, "*.go")))
     if os.path.exists(program) and all(os.path.getmtime(source) < os.path.getmtime(program)

@@ -4,9 +4,9 @@
     npm pack @cdktf/provider-aws@21.22.1
     tests/terraform/aws_schema.py cdktf-provider-aws-21.22.1.tgz > tests/terraform/aws-schema.json
 
-That package has the arguments of the provider as typings (MPL-2.0, Copyright (c) HashiCorp, Inc.); of
-them only names, kinds and what is required are taken, for the types that ops/terraform uses. Run it
-again when a type is added, or with a newer package when the provider's version moves.
+That package has the arguments of the provider as typings (MPL-2.0, Copyright (c) HashiCorp, Inc.);
+of them only names, kinds and what is required are taken, for the types that ops/terraform uses. Run
+it again when a type is added, or with a newer package when the provider's version moves.
 
 A kind is s (text), n (number), b (bool), l (list or set), m (map); ! is required.
 """
@@ -23,6 +23,7 @@ NOTE = ("Extracted by tests/terraform/aws_schema.py from the typings of the npm 
         "https://mozilla.org/MPL/2.0/); names, kinds and what is required, nothing else.")
 MEMBER = re.compile(r"/\*\*(?P<text>.*?)\*/\s*readonly \w+(?P<optional>\??): (?P<type>[^;]+(?:;"
                     r"\s*\}[^;]*)?);", re.DOTALL)
+INTERFACE = re.compile(r"export interface (\w+)[^{]*\{(.*?)\n\}", re.DOTALL)
 KINDS = (("string[]", "l"), ("number[]", "l"), ("{", "m"), ("string", "s"), ("number", "n"),
          ("boolean", "b"))
 
@@ -89,7 +90,7 @@ def main():
             continue
         key = ("data " if "/data-aws-" in path else "resource ") + found[1]
         if key in wanted:
-            interfaces = dict(re.findall(r"export interface (\w+)[^{]*\{(.*?)\n\}", text, re.DOTALL))
+            interfaces = dict(INTERFACE.findall(text))
             top = next(name for name in interfaces if name.endswith("Config")
                        and f"class {name[:-6]} extends" in text)
             javascript = texts[path.replace(".d.ts", ".js")]
@@ -100,7 +101,8 @@ def main():
     if missing:
         sys.exit(f"not in this package: {', '.join(sorted(missing))}")
     head = {"note": NOTE, "package": version, "provider": provider}
-    lines = [f'"{name}": {json.dumps(types[name], separators=(",", ":"))}' for name in sorted(types)]
+    lines = [f'"{name}": {json.dumps(block, separators=(",", ":"))}'
+             for name, block in sorted(types.items())]
     print(json.dumps(head, indent=0)[:-2] + ',\n"types": {\n' + ",\n".join(lines) + "\n}\n}")
 
 

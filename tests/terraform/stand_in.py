@@ -1,7 +1,8 @@
-"""Plans of ops/terraform without the provider of AWS: each of its resources and data sources becomes a
-terraform_data, which Terraform has built in, with the same arguments, count and for_each. What is read
-from a resource becomes its id, because that, too, is known only after apply. So counts, keys, types,
-cycles and validations are those of the real plan; what AWS or its provider says is not.
+"""Plans of ops/terraform without the provider of AWS: each of its resources and data sources
+becomes a terraform_data, which Terraform has built in, with the same arguments, count and for_each.
+What is read from a resource becomes its id, because that, too, is known only after apply. So
+counts, keys, types, cycles and validations are those of the real plan; what AWS or its provider
+says is not.
 
 It reads the canonical format: a block begins in a line of its own and ends at the same indent."""
 import glob

@@ -49,6 +49,7 @@ module "builder" {
   signing_secret  = var.signing_secret
   trusted_keys    = var.trusted_keys
   publish_url     = module.bucket.url
+  publish_kms     = module.bucket.kms
   policies        = { bucket = module.bucket.writer_policy }
   alert_topic     = module.alarms.topic_arn
   has_alert_topic = true

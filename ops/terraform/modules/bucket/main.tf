@@ -92,14 +92,10 @@ resource "aws_s3_bucket_policy" "this" {
 }
 
 data "aws_iam_policy_document" "reader" {
+  # Of the whole bucket: otherwise what is missing cannot be told from what is forbidden.
   statement {
     actions   = ["s3:ListBucket"]
     resources = [aws_s3_bucket.this.arn]
-    condition {
-      test     = "StringLike"
-      variable = "s3:prefix"
-      values   = [var.prefix, "${var.prefix}/*"]
-    }
   }
   statement {
     actions   = ["s3:GetObject"]

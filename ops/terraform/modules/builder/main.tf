@@ -45,6 +45,7 @@ module "user_data" {
   schedule        = var.schedule
   definition      = var.definition
   publish_url     = var.publish_url
+  publish_kms     = var.publish_kms
   pullers         = var.pullers
   alert_topic     = var.alert_topic
 }

@@ -127,6 +127,12 @@ variable "publish_url" {
   default     = ""
 }
 
+variable "publish_kms" {
+  description = "Whether that bucket encrypts with a key of KMS."
+  type        = bool
+  default     = false
+}
+
 variable "pullers" {
   description = "How many nodes may pull by rsync at the same time."
   type        = number

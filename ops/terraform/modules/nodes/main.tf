@@ -137,8 +137,4 @@ resource "aws_autoscaling_group" "this" {
       propagate_at_launch = false # the template tags them
     }
   }
-
-  lifecycle {
-    ignore_changes = [desired_capacity]
-  }
 }

@@ -84,7 +84,9 @@ locals {
     local.is_balancer ? local.balancer_files : {},
   )
 
-  packages = concat(["awscli", "ca-certificates", "curl"], {
+  # Releases come and go by rclone with a bucket.
+  has_bucket = startswith(var.publish_url, "s3:") || startswith(var.releases_url, "s3:")
+  packages = concat(["awscli", "ca-certificates", "curl"], local.has_bucket ? ["rclone"] : [], {
     builder  = ["rsync", "xfsprogs"]
     node     = ["rsync", "xfsprogs"]
     balancer = ["nginx-light"]

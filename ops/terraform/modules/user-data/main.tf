@@ -23,12 +23,18 @@ locals {
     var.primary == "" ? [] : ["--primary http://${var.primary}"],
     ["--trust-proxy ${var.network_cidr}"],
   ))
+  # Of rclone, in the same env files.
+  publish_env = var.publish_url == "" ? {} : {
+    AWS_REGION                       = var.region
+    RCLONE_S3_SERVER_SIDE_ENCRYPTION = var.publish_kms ? "aws:kms" : ""
+  }
+  pull_env      = startswith(var.releases_url, "s3:") ? { AWS_REGION = var.region } : {}
   password_file = var.password_secret == "" ? {} : { PGPASSFILE = local.files.password }
 
   # The env files of the package's units, by role.
   env = {
     builder = {
-      (local.files.builder_env) = merge(local.password_file, {
+      (local.files.builder_env) = merge(local.password_file, local.publish_env, {
         (local.env_names.root)          = local.root
         (local.env_names.source)        = var.source_url
         (local.env_names.definition)    = var.definition == "" ? "" : local.files.definition
@@ -42,12 +48,12 @@ locals {
       })
     }
     node = {
-      (local.files.node_env) = {
+      (local.files.node_env) = merge(local.pull_env, {
         (local.env_names.root)          = local.root
         (local.env_names.from)          = var.releases_url
         (local.env_names.admin)         = "0.0.0.0:${local.ports.admin}"
         (local.env_names.serve_options) = local.serve_options
-      }
+      })
     }
     balancer = {}
   }

@@ -149,6 +149,12 @@ variable "publish_url" {
   }
 }
 
+variable "publish_kms" {
+  description = "Whether the bucket of publish_url encrypts with a key of KMS."
+  type        = bool
+  default     = false
+}
+
 variable "pullers" {
   description = "How many nodes may pull by rsync at the same time."
   type        = number

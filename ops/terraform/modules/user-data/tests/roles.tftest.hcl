@@ -52,6 +52,10 @@ run "a_builder_that_publishes_needs_no_daemon" {
     condition     = output.env["/etc/vitrine/builder.env"]["VITRINE_BUILD_OPTIONS"] == "--publish s3://shop-releases/live"
     error_message = "The builder does not publish."
   }
+  assert {
+    condition     = strcontains(output.text, "\"rclone\"") && output.env["/etc/vitrine/builder.env"]["AWS_REGION"] == "eu-west-1"
+    error_message = "The builder has not what publishing needs."
+  }
 }
 
 run "a_node_pulls_trusts_and_reports" {
