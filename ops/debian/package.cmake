@@ -20,7 +20,7 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "rsync (>= 3.2.4), systemd | systemd-standalone-sysusers")
-set(CPACK_DEBIAN_PACKAGE_SUGGESTS "openssh-client, nginx, postgresql")
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "openssh-client, nginx, python3, rclone, postgresql")
 set(debian ${CMAKE_CURRENT_LIST_DIR})
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${debian}/postinst ${debian}/prerm ${debian}/postrm
     ${debian}/conffiles)
@@ -46,6 +46,10 @@ install(FILES ${CMAKE_BINARY_DIR}/package/vitrine.1.gz DESTINATION share/man/man
 install(FILES ${CMAKE_BINARY_DIR}/package/changelog.gz ${debian}/copyright CHANGELOG.md
         DESTINATION share/doc/vitrine)
 install(DIRECTORY docs/ DESTINATION share/doc/vitrine)
+install(PROGRAMS ops/nginx/render.py DESTINATION share/vitrine/nginx)
+install(FILES ops/nginx/nginx.conf.in ops/nginx/fleet.ini DESTINATION share/vitrine/nginx)
+install(FILES ops/prometheus/vitrine.rules.yml ops/prometheus/prometheus.yml ops/grafana/vitrine.json
+        DESTINATION share/doc/vitrine/examples)
 install(FILES ${debian}/rsyncd.conf DESTINATION share/doc/vitrine/examples)
 install(FILES ${debian}/lintian-overrides DESTINATION share/lintian/overrides RENAME vitrine)
 install(FILES ops/systemd/sysusers.conf DESTINATION lib/sysusers.d RENAME vitrine.conf)

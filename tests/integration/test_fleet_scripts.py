@@ -380,8 +380,6 @@ class Nodes(Machine):
 
     def test_a_fleet_file_is_one_that_nginx_gets_rendered_from(self):
         render = os.path.join(support.ROOT, "ops", "nginx", "render.py")
-        if not os.path.exists(render):
-            self.skipTest("there is no ops/nginx/render.py")
         write(self.path("balancer.ini"), file_of_sample("balancer", "/etc/vitrine/balancer.ini"))
         self.settings["RENDER"] = render
         self.look()
