@@ -16,7 +16,11 @@
 
 #include "base/number.h"
 
-enum { PORT_MAX = 65535, PASSED_FD = 3 };
+enum {
+    PORT_MAX = 65535,
+    PASSED_FD = 3,
+    LISTENING_TEXT_MAX = 48, /* an address and a port in hexadecimal digits, and a NUL */
+};
 
 struct endpoint {
     union {
@@ -187,12 +191,67 @@ static enum err take_passed(unsigned count, int *fds, struct endpoint *endpoint,
 
 /* ---- handing over ---- */
 
-/* A number beyond those that there are leaves the choice to the kernel, as without a program. */
-void listeners_yield(int fd, unsigned count)
+/* How the kernel writes where FD listens, in its table of the sockets of TABLE. */
+static bool describe_listening(int fd, char text[LISTENING_TEXT_MAX], const char **table)
 {
-    struct sock_filter code[] = {{.code = BPF_RET | BPF_K, .k = count}};
-    struct sock_fprog program = {.len = 1, .filter = code};
+    struct endpoint endpoint = {.size = sizeof endpoint.address};
+    const uint32_t *words;
+    int len = 0;
 
+    if (getsockname(fd, &endpoint.address.any, &endpoint.size) != 0) {
+        return false;
+    }
+    if (endpoint.address.any.sa_family == AF_INET) {
+        *table = "/proc/self/net/tcp";
+        snprintf(text, LISTENING_TEXT_MAX, "%08X:%04X", endpoint.address.v4.sin_addr.s_addr,
+                 ntohs(endpoint.address.v4.sin_port));
+        return true;
+    }
+    *table = "/proc/self/net/tcp6";
+    words = endpoint.address.v6.sin6_addr.s6_addr32;
+    for (unsigned i = 0; i < 4; i++) {
+        len += snprintf(text + len, LISTENING_TEXT_MAX - (size_t)len, "%08X", words[i]);
+    }
+    snprintf(text + len, LISTENING_TEXT_MAX - (size_t)len, ":%04X",
+             ntohs(endpoint.address.v6.sin6_port));
+    return true;
+}
+
+/* The table begins with those that listen; connections, of which there may be many, are behind. */
+unsigned listeners_beside(int fd, unsigned count)
+{
+    char wanted[LISTENING_TEXT_MAX];
+    char local[LISTENING_TEXT_MAX];
+    char line[512];
+    const char *table;
+    unsigned all = 0;
+    unsigned state;
+    FILE *file = describe_listening(fd, wanted, &table) ? fopen(table, "re") : NULL;
+
+    if (file == NULL) {
+        return 0;
+    }
+    state = fgets(line, sizeof line, file) == NULL ? TCP_CLOSE : TCP_LISTEN; /* the heading */
+    while (state == TCP_LISTEN && fgets(line, sizeof line, file) != NULL &&
+           sscanf(line, " %*d: %47s %*s %X", local, &state) == 2) {
+        all += state == TCP_LISTEN && strcmp(local, wanted) == 0;
+    }
+    fclose(file);
+    return all > count ? all - count : 0;
+}
+
+/* A number beyond those that there are leaves the choice to the kernel, as without a program. */
+void listeners_yield(int fd, unsigned count, unsigned others)
+{
+    struct sock_filter code[] = {
+        {.code = BPF_LD | BPF_W | BPF_ABS, .k = (uint32_t)(SKF_AD_OFF + SKF_AD_RANDOM)},
+        {.code = BPF_ALU | BPF_MOD | BPF_K, .k = others},
+        {.code = BPF_ALU | BPF_ADD | BPF_K, .k = count},
+        {.code = BPF_RET | BPF_A},
+    };
+    struct sock_fprog program = {.len = sizeof code / sizeof code[0], .filter = code};
+
+    assert(others > 0);
     setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program);
 }
 

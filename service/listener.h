@@ -30,15 +30,19 @@ MUST_CHECK enum err listeners_open(const char *address, unsigned count, int *fds
 /* Whether ADDRESS is "systemd". */
 bool listeners_are_passed(const char *address);
 
+/* How many sockets listen where FD does, beside COUNT that do; as far as it can be told. */
+unsigned listeners_beside(int fd, unsigned count);
+
 /*
  * Has the connections that come from now on go to another process that listens on the same port: to the
- * sockets that began to listen after the first COUNT, which are this process's; FD is one of them. When
- * there are no others, nothing changes.
+ * first OTHERS (1 at least) of the sockets that began to listen after the first COUNT, which are this
+ * process's; FD is one of them. When there are no others, nothing changes.
  *
  * Without this the kernel spreads new connections over all, also over those that are about to be closed,
  * and the handshakes that are under way there would be reset. Those that began before go on as they were.
+ * The kernel numbers sockets anew as some are closed: with OTHERS = 1, the number is right all the while.
  */
-void listeners_yield(int fd, unsigned count);
+void listeners_yield(int fd, unsigned count, unsigned others);
 
 /* Ends what a process that is gone by now has asked for so. */
 void listeners_spread(int fd);

@@ -59,12 +59,28 @@ struct server {
 
 /* ---- the end ---- */
 
+/* New connections are another process's; TO_ALL: of its sockets, otherwise to one. */
+static void yield(const struct server *server, bool to_all)
+{
+    unsigned count = server->loop_count;
+    int fd = server->loops[0]->acceptor.fd;
+
+    if (!listeners_are_passed(server->options->listen)) {
+        unsigned others = to_all ? listeners_beside(fd, count) : 1;
+
+        listeners_yield(fd, count, others > 0 ? others : 1);
+    }
+}
+
 static void begin_stop(struct server *server)
 {
     if (server->is_stopping) {
         return;
     }
     server->is_stopping = true;
+    if (server->is_draining) {
+        yield(server, false);
+    }
     status_stop(&server->status);
     uv_close((uv_handle_t *)&server->timer, NULL);
     server->is_opening = swap_stop(&server->swap);
@@ -88,9 +104,7 @@ static void begin_drain(struct server *server)
 {
     server->is_draining = true;
     status_stop(&server->status);
-    if (!listeners_are_passed(server->options->listen)) {
-        listeners_yield(server->loops[0]->acceptor.fd, server->loop_count);
-    }
+    yield(server, true);
     for (unsigned i = 0; i < server->loop_count; i++) {
         loop_drain(server->loops[i]);
     }

@@ -83,6 +83,23 @@ class Restarts(support.TestCase):
                 process.send(15)
                 self.assertEqual(process.wait(20), 0)
 
+    def test_new_connections_are_spread_over_all_loops_of_the_process_that_came_last(self):
+        for before, after in ((2, 2), (1, 3)):
+            old, port = self.begin("--listen", "127.0.0.1:0", "--threads", before, "--drain", "60s")
+            new, _ = self.begin("--listen", f"127.0.0.1:{port}", "--threads", after,
+                                "--connections", 100 * after)  # a loop takes 100
+            old.send(15)
+            support.wait_until(lambda seen=old: " draining " in seen.stderr, 5, "the drain")
+            time.sleep(0.2)
+            clients = [Client(port) for _ in range(150)]
+            for client in clients:
+                self.addCleanup(client.socket.close)
+                client.send(get("/branches/7"))
+                self.assertNotIn("connection", client.answer().headers)
+            for process in (old, new):
+                process.send(15)
+                self.assertEqual(process.wait(20), 0)
+
     def passed(self, listener):
         """Options that pass LISTENER as systemd does."""
         names = f'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@" 3<&{listener.fileno()}'
