@@ -239,6 +239,7 @@ void access_log_look(struct access_log *log, uint64_t *written, uint64_t *droppe
 void access_log_close(struct access_log *log)
 {
     uint64_t deadline_ns = uv_hrtime() + (uint64_t)ACCESS_LOG_CLOSE_MS * NS_PER_MS;
+    uint64_t now_ns;
     bool has_ended;
 
     if (log == NULL) {
@@ -247,8 +248,8 @@ void access_log_close(struct access_log *log)
     uv_mutex_lock(&log->lock);
     log->is_closing = true;
     uv_cond_signal(&log->work);
-    while (!log->has_ended && uv_hrtime() < deadline_ns) {
-        uv_cond_timedwait(&log->end, &log->lock, deadline_ns - uv_hrtime());
+    while (!log->has_ended && (now_ns = uv_hrtime()) < deadline_ns) {
+        uv_cond_timedwait(&log->end, &log->lock, deadline_ns - now_ns);
     }
     has_ended = log->has_ended;
     uv_mutex_unlock(&log->lock);
