@@ -104,8 +104,12 @@ static struct head file_head(const struct answerer *answerer, const struct reque
 static bool is_unchanged(const struct request *request, struct head *head)
 {
     struct slice list = request->headers[HEADER_IF_NONE_MATCH];
-    enum etag_match match = list.ptr == NULL ? ETAG_DIFFERS : etag_find(list, head->etag);
+    enum etag_match match;
 
+    if (list.ptr == NULL) {
+        return false;
+    }
+    match = etag_find(list, head->etag, gzip_is_accepted(request->headers[HEADER_ACCEPT_ENCODING]));
     if (match == ETAG_DIFFERS) {
         return false;
     }

@@ -67,7 +67,7 @@ static bool next_tag(struct slice *list, struct slice *opaque)
     return true;
 }
 
-enum etag_match etag_find(struct slice list, uint64_t etag)
+enum etag_match etag_find(struct slice list, uint64_t etag, bool takes_gzip)
 {
     char digits[HEX_TEXT_LEN];
     struct slice opaque;
@@ -79,7 +79,7 @@ enum etag_match etag_find(struct slice list, uint64_t etag)
     while (next_tag(&list, &opaque)) {
         enum etag_match match = compare(opaque, digits);
 
-        if (match != ETAG_DIFFERS) {
+        if (match == ETAG_IS || (match == ETAG_IS_GZIP && takes_gzip)) {
             return match;
         }
     }

@@ -37,8 +37,9 @@ enum etag_match { ETAG_DIFFERS, ETAG_IS, ETAG_IS_GZIP };
 
 /*
  * Whether LIST, the value of If-None-Match, has ETAG, by the weak comparison of RFC 9110; "*" has any.
- * ETAG_IS_GZIP: it has the tag of its gzip form.
+ * ETAG_IS_GZIP: it has the tag of its gzip form, which counts only if the client TAKES_GZIP: a cache asks
+ * with the tags of all that it keeps, and serves what it is told from there.
  */
-enum etag_match etag_find(struct slice list, uint64_t etag);
+enum etag_match etag_find(struct slice list, uint64_t etag, bool takes_gzip);
 
 #endif

@@ -107,7 +107,7 @@ static void look_at_headers(const struct request *request)
         abort();
     }
     if (list.ptr != NULL) {
-        etag_find(list, 0x0123456789abcdefU);
+        etag_find(list, 0x0123456789abcdefU, true);
     }
     gzip_is_accepted(request->headers[HEADER_ACCEPT_ENCODING]);
 }

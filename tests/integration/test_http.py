@@ -84,7 +84,8 @@ class TestConditional(ServedCase):
             tag = self.tag(target)
             for value in (tag, "W/" + tag, f'"a", W/"b" , {tag}', "*", tag[:-1] + '-gzip"'):
                 with self.subTest(target=target, value=value), Client(self.port) as client:
-                    client.send(get(target, "If-None-Match: " + value) + get("/branches/2"))
+                    client.send(get(target, "If-None-Match: " + value, "Accept-Encoding: gzip") +
+                                get("/branches/2"))
                     answer = client.answer(has_body=False)
                     self.assertEqual(answer.head.split("\r\n")[0], "HTTP/1.1 304 Not Modified")
                     self.assertEqual(answer.headers["etag"],
@@ -104,6 +105,18 @@ class TestConditional(ServedCase):
                 answer = self.ask(get(target, "If-None-Match: " + value))
                 self.assertEqual((answer.status, answer.body), (200, whole.body))
                 self.assertEqual(answer.headers["etag"], whole.headers["etag"])
+
+    def test_a_client_that_takes_no_gzip_is_not_sent_back_to_what_it_has_in_gzip(self):
+        for target in ("/branches/1", "/branches", "/pages/8", "/names?ids=1,2"):
+            whole = self.ask(get(target))
+            packed = whole.headers["etag"][:-1] + '-gzip"'
+            for lines in ((), ("Accept-Encoding: br",), ("Accept-Encoding: gzip;q=0",)):
+                answer = self.ask(get(target, "If-None-Match: " + packed, *lines))
+                self.assertEqual((answer.status, answer.body), (200, whole.body))
+                both = f'If-None-Match: {packed}, {whole.headers["etag"]}'
+                answer = self.ask(get(target, both, *lines), False)
+                self.assertEqual((answer.status, answer.headers["etag"]),
+                                 (304, whole.headers["etag"]))
 
     def test_several_lines_are_one_list(self):
         tag = self.tag("/branches/1")

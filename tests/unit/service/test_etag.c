@@ -38,10 +38,20 @@ static void a_list_has_a_tag_by_the_weak_comparison(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        if (etag_find(slice_str(cases[i].list), tag) != cases[i].match) {
+        if (etag_find(slice_str(cases[i].list), tag, true) != cases[i].match) {
             fail_msg("%s", cases[i].list);
         }
     }
+}
+
+static void the_tag_of_the_gzip_form_counts_for_those_who_take_gzip(void **state)
+{
+    static const char both[] = "\"0123456789abcdef-gzip\", \"0123456789abcdef\"";
+
+    (void)state;
+    assert_int_equal(etag_find(slice_str(both), tag, true), ETAG_IS_GZIP);
+    assert_int_equal(etag_find(slice_str(both), tag, false), ETAG_IS);
+    assert_int_equal(etag_find(slice_str("\"0123456789abcdef-gzip\""), tag, false), ETAG_DIFFERS);
 }
 
 static void whatever_decides_an_answer_decides_its_tag(void **state)
@@ -116,6 +126,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_list_has_a_tag_by_the_weak_comparison),
+        cmocka_unit_test(the_tag_of_the_gzip_form_counts_for_those_who_take_gzip),
         cmocka_unit_test(whatever_decides_an_answer_decides_its_tag),
         cmocka_unit_test(what_is_joined_and_in_which_order_decides_the_hash),
         cmocka_unit_test(routes_and_definitions_have_tags_of_their_own),
