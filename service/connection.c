@@ -473,6 +473,9 @@ void connection_check_time(struct connection *connection)
         connection->queued_seen = left;
         if (left > 0) {
             set_deadline(connection, connection->loop->bounds.send_ms);
+        } else if (connection->state == CONNECTION_READING) {
+            connection->has_answered = true; /* only now has it all of its answer */
+            renew_deadline(connection);
         }
     }
     if (uv_now(&connection->loop->uv) >= connection->deadline_ms) {

@@ -109,6 +109,16 @@ class TestSlowReaders(ServedCase):
             support.wait_until(lambda: self.is_gone(client), 10, "its end")
             self.assertGreater(time.monotonic() - begun, 1)
 
+    def test_a_client_that_took_its_answers_slowly_may_be_idle_as_long_as_others(self):
+        with Client(self.port, receive_buffer=4096) as client:
+            client.send(get(LARGE) * 4)
+            time.sleep(1.5)
+            for _ in range(4):
+                self.assertEqual(client.answer().status, 200)
+            time.sleep(4)
+            client.send(get("/branches/1"))
+            self.assertEqual(client.answer().status, 200)
+
     def is_gone(self, client):
         """Whether the service holds no connection to CLIENT any more."""
         host, port = client.socket.getsockname()
