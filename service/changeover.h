@@ -38,7 +38,10 @@ struct changeover {
 /* The members that the caller fills are on_served, context and uv. */
 void changeover_init(struct changeover *changeover);
 
-/* Takes over the caller's reference. changeover_look must follow, on the other thread. */
+/*
+ * Takes over the caller's reference. changeover_look must follow, on the other thread. NULL takes back
+ * what was offered and not taken up.
+ */
 void changeover_offer(struct changeover *changeover, struct plan *plan);
 
 /* Takes up what was offered, unless it is at work already and will look then. */

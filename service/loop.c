@@ -177,6 +177,7 @@ static void begin_stop(struct loop *loop)
     loop->is_stopping = true;
     loop->stop_deadline_ms = uv_now(&loop->uv) + LOOP_STOP_MS;
     acceptor_close(&loop->acceptor);
+    changeover_offer(&loop->changeover, NULL); /* nobody is left to be served another release */
     for (struct connection *at = loop->connections; at != NULL; at = next) {
         next = at->next;
         connection_stop(at);
