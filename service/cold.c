@@ -115,7 +115,9 @@ static void work(struct cold_thread *thread)
         if (plan != NULL) {
             open_plan(thread, plan);
         }
-        touch(thread, &job->request);
+        if (!atomic_load_explicit(&job->later.is_forgotten, memory_order_relaxed)) {
+            touch(thread, &job->request);
+        }
         give_back(job);
     }
     uv_mutex_lock(&pool->lock);

@@ -6,15 +6,17 @@
  *   answer(later, out)    <--------------------- (or on the loop's own thread)
  *
  * The client may go away meanwhile: its connection lets go of it (later_forget), and whatever was
- * begun goes on, for nobody.
+ * begun goes on, for nobody; what only reads may look at `is_forgotten` and do without.
  *
  * Ownership: embedded in what is at work, which belongs to whoever works on it until later_queue_add, and
  * from then on to the loop, until `answer`, where it frees itself.
- * Thread-safety: `connection` and `keep_alive` belong to the loop's thread, `next` to the queue.
+ * Thread-safety: `connection` and `keep_alive` belong to the loop's thread, `next` to the queue;
+ * `is_forgotten` may be read by any.
  */
 #ifndef VITRINE_SERVICE_LATER_H
 #define VITRINE_SERVICE_LATER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -29,6 +31,7 @@ struct connection;
 struct later {
     struct connection *connection; /* that waits for it, or NULL */
     bool keep_alive;               /* it stays open after the answer; set before `answer` */
+    atomic_bool is_forgotten;      /* nobody waits any more */
     struct later *next;
     struct meter_mark mark;   /* the loop's, as the next */
     struct access_kept *kept; /* NULL: no line is wanted */
@@ -39,6 +42,7 @@ struct later {
 static inline void later_forget(struct later *later)
 {
     later->connection = NULL;
+    atomic_store_explicit(&later->is_forgotten, true, memory_order_relaxed);
 }
 
 /* Those that are ready, on their way to the loop's thread, the first first. */

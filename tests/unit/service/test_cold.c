@@ -168,6 +168,42 @@ static void what_waits_is_given_back_when_the_pool_ends(void **state)
     stage_end(&stage);
 }
 
+/* Asks for KEY and takes it back; false when it was in memory. FORGET: before anything is read. */
+static bool was_cold(struct stage *stage, unsigned key, bool forget)
+{
+    struct later *later = ask(stage, key);
+
+    if (later == NULL) {
+        return false;
+    }
+    if (forget) {
+        later_forget(later);
+    }
+    assert_ptr_equal(wait_for_ready(stage), later);
+    later->answer(later, NULL);
+    return true;
+}
+
+/* A thread may be quicker than the client, but not most of the times. */
+static void nothing_is_read_for_a_client_that_is_gone(void **state)
+{
+    struct stage stage;
+    unsigned gone = 0;
+    unsigned still_cold = 0;
+
+    stage_begin(&stage, *state, WAITING_MAX);
+    for (unsigned i = 0; i < GROUPS; i++) {
+        if (was_cold(&stage, i, true)) {
+            gone++;
+            still_cold += was_cold(&stage, i, false);
+        }
+    }
+    assert_in_range(gone, GROUPS / 2, GROUPS);
+    assert_in_range(still_cold, gone / 2, gone);
+    cold_pool_close(stage.pool);
+    stage_end(&stage);
+}
+
 static void the_threads_let_go_of_a_plan_that_is_served_no_more(void **state)
 {
     struct stage stage;
@@ -195,6 +231,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_more_than_may_wait_is_told_to_come_again, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(what_waits_is_given_back_when_the_pool_ends, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(nothing_is_read_for_a_client_that_is_gone, fixture_setup,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(the_threads_let_go_of_a_plan_that_is_served_no_more,
                                         fixture_setup, fixture_teardown),
