@@ -27,11 +27,26 @@ static void on_closed(uv_work_t *work, int status)
 static void on_open(uv_work_t *work)
 {
     struct changeover *changeover = work->data;
-    struct plan *plan = changeover->served.plan;
 
     priority_lower(PRIORITY_BEHIND);
-    changeover->served.plan = NULL;
-    changeover->rc = served_open(plan, &changeover->served, &changeover->msg);
+    changeover->rc =
+        served_open(plan_hold(changeover->plan), &changeover->served, &changeover->msg);
+}
+
+/* The plan is offered again, unless there is a newer one. */
+static void note_failure(struct changeover *changeover)
+{
+    struct plan *none = NULL;
+
+    if (!changeover->has_failed) {
+        log_error("release_not_served", "reason=\"%s\"", changeover->msg.text);
+    }
+    changeover->has_failed = true;
+    changeover->is_at_work = false;
+    if (!atomic_compare_exchange_strong(&changeover->offered, &none, changeover->plan)) {
+        plan_drop(changeover->plan);
+        changeover_look(changeover);
+    }
 }
 
 static void on_opened(uv_work_t *work, int status)
@@ -39,11 +54,13 @@ static void on_opened(uv_work_t *work, int status)
     struct changeover *changeover = work->data;
 
     (void)status;
-    if (changeover->rc == ERR_NONE) {
-        changeover->on_served(changeover->context, &changeover->served);
-    } else {
-        log_error("release_not_served", "reason=\"%s\"", changeover->msg.text);
+    if (changeover->rc != ERR_NONE) {
+        note_failure(changeover);
+        return;
     }
+    changeover->has_failed = false;
+    plan_drop(changeover->plan);
+    changeover->on_served(changeover->context, &changeover->served);
     uv_queue_work(changeover->uv, &changeover->work, on_close, on_closed);
 }
 
@@ -63,8 +80,8 @@ void changeover_look(struct changeover *changeover)
     if (changeover->is_at_work) {
         return;
     }
-    changeover->served.plan = atomic_exchange(&changeover->offered, NULL);
-    if (changeover->served.plan != NULL) {
+    changeover->plan = atomic_exchange(&changeover->offered, NULL);
+    if (changeover->plan != NULL) {
         changeover->is_at_work = true;
         uv_queue_work(changeover->uv, &changeover->work, on_open, on_opened);
     }

@@ -3,7 +3,7 @@
  * and those of the old one closed, by a thread of the pool; the loop exchanges two pointers.
  *
  *   IDLE --offered--> OPENING --opened--> on_served, CLOSING what it gave back --> IDLE
- *                     OPENING --failed--> IDLE, and the loop goes on with what it has
+ *                     OPENING --failed--> IDLE: offered again; the loop goes on with what it has
  *
  * An offer that comes in between replaces one that has not been taken up: only the newest counts.
  *
@@ -30,9 +30,11 @@ struct changeover {
     _Atomic(struct plan *) offered; /* one reference, or NULL */
     uv_work_t work;
     bool is_at_work;      /* the pool alone touches the members below */
-    struct served served; /* OPENING: its plan; then the next, then the one before */
+    struct plan *plan;    /* OPENING: one reference */
+    struct served served; /* the next, then the one before */
     enum err rc;
     struct errmsg msg;
+    bool has_failed; /* the last one could not be opened, which was told */
 };
 
 /* The members that the caller fills are on_served, context and uv. */
@@ -44,7 +46,10 @@ void changeover_init(struct changeover *changeover);
  */
 void changeover_offer(struct changeover *changeover, struct plan *plan);
 
-/* Takes up what was offered, unless it is at work already and will look then. */
+/*
+ * Takes up what was offered, unless it is at work already and will look then. To be called again and
+ * again: what could not be opened, perhaps for want of descriptors, is tried again then.
+ */
 void changeover_look(struct changeover *changeover);
 
 /* Drops what was offered and not taken up. */

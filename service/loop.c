@@ -128,6 +128,9 @@ static void on_tick(uv_timer_t *timer)
     if (loop->access.log != NULL) {
         access_flush(&loop->access);
     }
+    if (!loop->is_stopping) {
+        changeover_look(&loop->changeover);
+    }
     if (loop->refused_count > 0) {
         log_warn("connections_refused", "count=%u by_address=%u open=%u most=%u",
                  loop->refused_count, loop->crowded_count, loop->connection_count,
