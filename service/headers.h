@@ -25,7 +25,7 @@
     X(HEADER_TRANSFER_ENCODING, "transfer-encoding", ", ")                                         \
     X(HEADER_VITRINE_FORWARDED, "vitrine-forwarded", ", ")                                         \
     X(HEADER_X_FORWARDED_FOR, "x-forwarded-for", ", ")                                             \
-    X(HEADER_X_REQUEST_ID, "x-request-id", NULL)
+    X(HEADER_X_REQUEST_ID, "x-request-id", ", ")
 
 #define REQUEST_HEADER_CONSTANT(constant, name, join) constant,
 enum request_header { REQUEST_HEADER_TABLE(REQUEST_HEADER_CONSTANT) REQUEST_HEADERS };

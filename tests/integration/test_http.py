@@ -170,10 +170,15 @@ class TestConditional(ServedCase):
             get("/branches/1"), get("/branches/1"), get("/lions"), b"x\r\n\r\n",
             get("/branches/1", "X-Request-Id: "), get("/branches/1", "X-Request-Id: a b"),
             get("/branches/1", 'X-Request-Id: a"b'),
+            get("/branches/1", "X-Request-Id: a", "X-Request-Id: b"),
             get("/branches/1", "X-Request-Id: " + "x" * 65))}
-        self.assertEqual(len(names), 8)
+        self.assertEqual(len(names), 9)
         for name in names:
             self.assertRegex(name, "^[0-9a-f]{16}$")
+
+    def test_two_names_of_a_request_are_no_reason_to_refuse_it(self):
+        answer = self.ask(get("/branches/1", "X-Request-Id: a", "X-Request-Id: b"))
+        self.assertEqual(answer.status, 200)
 
     def test_clients_that_take_gzip_get_it_where_it_pays(self):
         for target, packed in (("/loans?branch=7&count=300", True), ("/branches?count=300", True),
