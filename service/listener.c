@@ -217,8 +217,11 @@ static bool describe_listening(int fd, char text[LISTENING_TEXT_MAX], const char
     return true;
 }
 
-/* The table begins with those that listen; connections, of which there may be many, are behind. */
-unsigned listeners_beside(int fd, unsigned count)
+/*
+ * How many sockets listen where FD does, beside COUNT that do; as far as it can be told. The table begins
+ * with those that listen; connections, of which there may be many, are behind.
+ */
+static unsigned count_others(int fd, unsigned count)
 {
     char wanted[LISTENING_TEXT_MAX];
     char local[LISTENING_TEXT_MAX];
@@ -241,17 +244,17 @@ unsigned listeners_beside(int fd, unsigned count)
 }
 
 /* A number beyond those that there are leaves the choice to the kernel, as without a program. */
-void listeners_yield(int fd, unsigned count, unsigned others)
+void listeners_yield(int fd, unsigned count, enum yield_to to)
 {
+    unsigned others = to == YIELD_TO_ALL ? count_others(fd, count) : 1;
     struct sock_filter code[] = {
         {.code = BPF_LD | BPF_W | BPF_ABS, .k = (uint32_t)(SKF_AD_OFF + SKF_AD_RANDOM)},
-        {.code = BPF_ALU | BPF_MOD | BPF_K, .k = others},
+        {.code = BPF_ALU | BPF_MOD | BPF_K, .k = others > 0 ? others : 1},
         {.code = BPF_ALU | BPF_ADD | BPF_K, .k = count},
         {.code = BPF_RET | BPF_A},
     };
     struct sock_fprog program = {.len = sizeof code / sizeof code[0], .filter = code};
 
-    assert(others > 0);
     setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program);
 }
 

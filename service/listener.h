@@ -30,19 +30,21 @@ MUST_CHECK enum err listeners_open(const char *address, unsigned count, int *fds
 /* Whether ADDRESS is "systemd". */
 bool listeners_are_passed(const char *address);
 
-/* How many sockets listen where FD does, beside COUNT that do; as far as it can be told. */
-unsigned listeners_beside(int fd, unsigned count);
+/* Which of the sockets of another process: the kernel numbers all anew as some are closed. */
+enum yield_to {
+    YIELD_TO_ALL, /* while none is closed */
+    YIELD_TO_ONE, /* whose number stays right all the while */
+};
 
 /*
  * Has the connections that come from now on go to another process that listens on the same port: to the
- * first OTHERS (1 at least) of the sockets that began to listen after the first COUNT, which are this
- * process's; FD is one of them. When there are no others, nothing changes.
+ * sockets that began to listen after the first COUNT, which are this process's; FD is one of them. When
+ * there are no others, nothing changes.
  *
  * Without this the kernel spreads new connections over all, also over those that are about to be closed,
  * and the handshakes that are under way there would be reset. Those that began before go on as they were.
- * The kernel numbers sockets anew as some are closed: with OTHERS = 1, the number is right all the while.
  */
-void listeners_yield(int fd, unsigned count, unsigned others);
+void listeners_yield(int fd, unsigned count, enum yield_to to);
 
 /* Ends what a process that is gone by now has asked for so. */
 void listeners_spread(int fd);

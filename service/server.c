@@ -33,8 +33,7 @@ struct server {
     const struct server_options *options;
     uv_loop_t control; /* signals and the swap */
     uv_signal_t signals[SIGNALS];
-    uv_timer_t
-        timer; /* until a leftover of the process before is removed; draining: until the stop */
+    uv_timer_t timer; /* until a leftover of who ran before is removed; draining: until the stop */
     struct swap swap;
     struct status status;
     struct writes writes;
@@ -59,16 +58,11 @@ struct server {
 
 /* ---- the end ---- */
 
-/* New connections are another process's; TO_ALL: of its sockets, otherwise to one. */
-static void yield(const struct server *server, bool to_all)
+/* New connections are another process's from now on. */
+static void yield(const struct server *server, enum yield_to to)
 {
-    unsigned count = server->loop_count;
-    int fd = server->loops[0]->acceptor.fd;
-
     if (!listeners_are_passed(server->options->listen)) {
-        unsigned others = to_all ? listeners_beside(fd, count) : 1;
-
-        listeners_yield(fd, count, others > 0 ? others : 1);
+        listeners_yield(server->loops[0]->acceptor.fd, server->loop_count, to);
     }
 }
 
@@ -79,7 +73,7 @@ static void begin_stop(struct server *server)
     }
     server->is_stopping = true;
     if (server->is_draining) {
-        yield(server, false);
+        yield(server, YIELD_TO_ONE);
     }
     status_stop(&server->status);
     uv_close((uv_handle_t *)&server->timer, NULL);
@@ -104,7 +98,7 @@ static void begin_drain(struct server *server)
 {
     server->is_draining = true;
     status_stop(&server->status);
-    yield(server, true);
+    yield(server, YIELD_TO_ALL);
     for (unsigned i = 0; i < server->loop_count; i++) {
         loop_drain(server->loops[i]);
     }
