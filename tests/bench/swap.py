@@ -52,7 +52,8 @@ def make_releases(path, products):
         say("building")
         prepare.timed("build", "--definition", prepare.DEFINITION, "--source",
                       f"sqlite:{path}/source.db", "--root", path / "root")
-    prepare.timed("activate", "--root", path / "root", 3)
+    for number in (1, 2, 3):  # a run that was cut short left some of them rolled back
+        prepare.timed("activate", "--root", path / "root", number)
 
 
 def files(root, number):
@@ -148,17 +149,20 @@ def make_moves(root, admin, pid, move, options):
 
 def make_moves_aside(*arguments):
     """make_moves in a thread of a low priority: what looks whether a move is over is no part of it."""
-    shares = []
+    shares, failures = [], []
 
     def run():
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
-        shares.append(make_moves(*arguments))
+        try:
+            shares.append(make_moves(*arguments))
+        except (Exception, SystemExit) as error:  # pylint: disable=broad-exception-caught
+            failures.append(error)
 
     thread = threading.Thread(target=run)
     thread.start()
     thread.join()
-    if not shares:
-        raise SystemExit("the moves failed")
+    if failures:
+        raise SystemExit(f"the moves failed: {failures[0]}")
     return shares[0]
 
 
@@ -196,8 +200,10 @@ def measure(tool, root, name, move, arguments, options):
         say(f"{name}: {options.moves} moves")
         begun = time.monotonic()
         load = Load(tool, port, options, 0)
-        stayed = make_moves_aside(root, admin, pid, move, options)
-        moved = load.end()
+        try:
+            stayed = make_moves_aside(root, admin, pid, move, options)
+        finally:
+            moved = load.end()
         took = time.monotonic() - begun
         time.sleep(0.5)
         after = held(pid)
