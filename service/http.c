@@ -115,6 +115,13 @@ static int on_url(llhttp_t *parser, const char *at, size_t len)
     return grow(http, &http->target, at, len, 414);
 }
 
+static int on_version(llhttp_t *parser, const char *at, size_t len)
+{
+    struct http *http = parser->data;
+
+    return lines_note_version(&http->lines, at, len) ? 0 : refuse(http, 400);
+}
+
 static int count_head(struct http *http, size_t len)
 {
     http->head_size += (uint32_t)len;
@@ -126,6 +133,7 @@ static int on_header_field(llhttp_t *parser, const char *at, size_t len)
     struct http *http = parser->data;
     int result = count_head(http, len);
 
+    lines_note_name(&http->lines, at, len);
     return result == 0 ? grow(http, &http->name, at, len, 431) : result;
 }
 
@@ -169,6 +177,9 @@ static int on_header_field_complete(llhttp_t *parser)
     if (http->is_kept) {
         http->kept.len -= http->name.len;
     }
+    if (http->name.len == 0) {
+        return refuse(http, 400);
+    }
     http->name.len = 0;
     if (http->header == HEADER_HOST) {
         return note_host(http);
@@ -184,6 +195,9 @@ static int on_header_value(llhttp_t *parser, const char *at, size_t len)
     struct http *http = parser->data;
     int result = count_head(http, len);
 
+    if (!lines_note_value(&http->lines, at, len)) {
+        return refuse(http, 400);
+    }
     if (http->header < 0 || result != 0 || len == 0) {
         return result;
     }
@@ -246,7 +260,8 @@ static unsigned head_status(const struct http *http)
     const llhttp_t *parser = &http->parser;
     bool is_1_0 = parser->http_minor == 0;
 
-    if (parser->http_major != 1 || (!is_1_0 && (http->present >> HEADER_HOST & 1) == 0)) {
+    if (parser->http_major != 1 || !lines_end_head(&http->lines) ||
+        (!is_1_0 && (http->present >> HEADER_HOST & 1) == 0)) {
         return 400;
     }
     if (has_header(http, HEADER_TRANSFER_ENCODING)) {
@@ -267,23 +282,6 @@ static unsigned head_status(const struct http *http)
     return 0;
 }
 
-static int on_headers_complete(llhttp_t *parser)
-{
-    struct http *http = parser->data;
-    unsigned status = head_status(http);
-
-    if (status != 0) {
-        return refuse(http, status);
-    }
-    parser->upgrade = 0; /* no other protocol is spoken; what follows is HTTP */
-    if (has_header(http, HEADER_EXPECT) && parser->http_minor >= 1) {
-        http->handler->on_continue(http->context);
-    }
-    http->keeps_body = keeps_body(parser->method);
-    http->stage = STAGE_BODY;
-    return 0;
-}
-
 static int on_body(llhttp_t *parser, const char *at, size_t len)
 {
     struct http *http = parser->data;
@@ -293,6 +291,12 @@ static int on_body(llhttp_t *parser, const char *at, size_t len)
     }
     http->body_size += (uint32_t)len;
     return http->keeps_body ? grow(http, &http->body, at, len, 413) : 0;
+}
+
+/* The last chunk and the trailer behind it: http_feed looks at how they end. */
+static int on_chunk_complete(llhttp_t *parser)
+{
+    return (parser->flags & F_TRAILING) != 0 ? HPE_PAUSED : 0;
 }
 
 static enum request_method request_method(unsigned method)
@@ -326,39 +330,92 @@ static void read_headers(const struct http *http, struct request *request)
     }
 }
 
-static int on_message_complete(llhttp_t *parser)
+/* What has come of it. */
+static struct request request_of(const struct http *http)
 {
-    struct http *http = parser->data;
+    const llhttp_t *parser = &http->parser;
     struct request request = {
         .method = request_method(parser->method),
         .target = part_slice(http, http->target),
         .body = part_slice(http, http->body),
-        .keep_alive = llhttp_should_keep_alive(parser) != 0,
         .is_http_1_0 = parser->http_minor == 0,
     };
-    bool goes_on;
 
     read_headers(http, &request);
-    goes_on = http->handler->on_request(http->context, &request);
+    return request;
+}
+
+/* Has REQUEST handled, and lets go of what was kept of it; false when the handler wants no more now. */
+static bool hand_over(struct http *http, struct request *request)
+{
+    bool goes_on = http->handler->on_request(http->context, request);
+
     http->stage = STAGE_IDLE;
     if (http->is_kept) {
         buffer_free(&http->kept);
         http->is_kept = false;
     }
-    http->is_last = !request.keep_alive;
-    http->is_paused = http->is_last || !goes_on;
+    http->is_last = !request->keep_alive;
+    return goes_on && !http->is_last;
+}
+
+/* Whether the head announces a body that somebody is to look at. */
+static bool is_body_wanted(const struct http *http)
+{
+    const llhttp_t *parser = &http->parser;
+    const struct http_handler *handler = http->handler;
+    bool has_body = (parser->flags & F_CHUNKED) != 0 ||
+                    ((parser->flags & F_CONTENT_LENGTH) != 0 && parser->content_length > 0);
+    struct request request;
+
+    if (!has_body || !http->keeps_body || handler->wants_body == NULL) {
+        return true;
+    }
+    request = request_of(http);
+    return handler->wants_body(http->context, &request);
+}
+
+static int on_headers_complete(llhttp_t *parser)
+{
+    struct http *http = parser->data;
+    unsigned status = head_status(http);
+
+    if (status != 0) {
+        return refuse(http, status);
+    }
+    parser->upgrade = 0; /* no other protocol is spoken; what follows is HTTP */
+    http->keeps_body = keeps_body(parser->method);
+    http->is_unwanted = !is_body_wanted(http);
+    if (http->is_unwanted) {
+        http->keeps_body = false;
+    } else if (has_header(http, HEADER_EXPECT) && parser->http_minor >= 1) {
+        http->handler->on_continue(http->context);
+    }
+    http->stage = STAGE_BODY;
+    return 0;
+}
+
+static int on_message_complete(llhttp_t *parser)
+{
+    struct http *http = parser->data;
+    struct request request = request_of(http);
+
+    request.keep_alive = llhttp_should_keep_alive(parser) != 0;
+    http->is_paused = !hand_over(http, &request);
     return http->is_paused ? HPE_PAUSED : 0;
 }
 
 static const llhttp_settings_t settings = {
     .on_message_begin = on_message_begin,
     .on_url = on_url,
+    .on_version = on_version,
     .on_header_field = on_header_field,
     .on_header_field_complete = on_header_field_complete,
     .on_header_value = on_header_value,
     .on_header_value_complete = on_header_value_complete,
     .on_headers_complete = on_headers_complete,
     .on_body = on_body,
+    .on_chunk_complete = on_chunk_complete,
     .on_message_complete = on_message_complete,
 };
 
@@ -376,23 +433,56 @@ void http_free(struct http *http)
     buffer_free(&http->kept);
 }
 
+/* The bytes that were fed have an end before the request has. */
+static enum feed_result pause_within(struct http *http)
+{
+    if (http->stage == STAGE_BODY && http->is_unwanted) {
+        struct request request = request_of(http);
+
+        hand_over(http, &request);
+        return FEED_LAST;
+    }
+    if (http->stage != STAGE_IDLE) {
+        lines_pause(&http->lines);
+        keep(http);
+    }
+    return FEED_TAKEN;
+}
+
+/* The parser stands behind the last chunk and its trailer; goes on with what is left of BYTES. */
+static llhttp_errno_t end_chunks(struct http *http, struct slice bytes)
+{
+    const char *at = llhttp_get_error_pos(&http->parser);
+    size_t taken = (size_t)(at - bytes.ptr);
+
+    if (!lines_end_trailer(&http->lines, taken)) {
+        return HPE_INVALID_EOF_STATE;
+    }
+    llhttp_resume(&http->parser);
+    return llhttp_execute(&http->parser, at, bytes.len - taken);
+}
+
 enum feed_result http_feed(struct http *http, struct slice bytes, size_t *taken)
 {
     llhttp_errno_t error;
 
     assert(!http->is_last && http->status == 0 && bytes.len <= INT32_MAX);
     http->fed = bytes.ptr;
+    *taken = bytes.len;
+    if (!lines_begin(&http->lines, bytes)) {
+        http->status = 400;
+        return FEED_REFUSED;
+    }
     if (http->is_paused) {
         llhttp_resume(&http->parser);
         http->is_paused = false;
     }
     error = llhttp_execute(&http->parser, bytes.ptr, bytes.len);
-    *taken = bytes.len;
+    while (error == HPE_PAUSED && !http->is_paused) {
+        error = end_chunks(http, bytes);
+    }
     if (error == HPE_OK) {
-        if (http->stage != STAGE_IDLE) {
-            keep(http);
-        }
-        return FEED_TAKEN;
+        return pause_within(http);
     }
     if (error == HPE_PAUSED) {
         *taken = (size_t)(llhttp_get_error_pos(&http->parser) - bytes.ptr);

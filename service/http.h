@@ -4,7 +4,8 @@
  * Good for: one connection; requests come out one after another, whatever pieces they arrived in.
  * Under the hood: nothing is copied while a request arrives in one piece. Of one that does not, the
  * target, the headers that are read here (headers.h) and the body are kept until it is complete.
- * Bodies of methods that have no use for one are counted and dropped.
+ * Bodies of methods that have no use for one are counted and dropped. So is a body that makes no difference
+ * to the answer; what has not come of it when its head was read is not waited for, and the connection ends.
  * Thread-safety: none; a parser belongs to its connection. http_free ends it.
  */
 #ifndef VITRINE_SERVICE_HTTP_H
@@ -19,6 +20,7 @@
 #include "base/buffer.h"
 #include "base/slice.h"
 #include "service/headers.h"
+#include "service/lines.h"
 
 /* Limits of a request; beyond them it is refused and the connection ends. */
 enum {
@@ -57,6 +59,11 @@ struct http_handler {
     bool (*on_request)(void *context, struct request *request);
     /* The client waits for "100 Continue" before it sends its body. */
     void (*on_continue)(void *context);
+    /*
+     * Whether the body that REQUEST announces makes a difference to its answer; its head is all that is
+     * known. NULL: each does.
+     */
+    bool (*wants_body)(void *context, const struct request *request);
 };
 
 enum http_stage {
@@ -82,6 +89,8 @@ struct http {
     bool is_paused;
     bool is_last; /* a request without keep-alive was handled */
     bool keeps_body;
+    bool is_unwanted; /* the body makes no difference */
+    struct lines lines;
     uint16_t present;        /* the headers that came, 1 << enum request_header or HEADER_HOST */
     int8_t header;           /* whose value is arriving, or -1 */
     struct http_part *value; /* where it goes */
