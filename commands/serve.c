@@ -15,6 +15,7 @@ enum {
     TIMEOUT_MIN_MS = 1000, /* they are looked at once a second */
     TIMEOUT_MAX_MS = 24 * 3600 * 1000,
     ANSWER_SIZE_MIN = 1 << 10,
+    HELD_ANSWERS_MIN = 2, /* one client alone must not be too much */
 };
 
 struct serve_options {
@@ -30,6 +31,7 @@ struct serve_options {
     int64_t idle_timeout_ms;
     int64_t send_timeout_ms;
     int64_t answer_size;
+    int64_t held_size;
     struct option_texts trust;
     bool no_verify;
     bool no_gzip;
@@ -81,6 +83,9 @@ static const struct option options[] = {
                     "for a client that takes nothing of its answer"),
     OPTION_SIZE("answer-size", "SIZE", "64M", struct serve_options, answer_size,
                 "bytes of an answer's body at most, up to 64M; instead of a larger one: 503"),
+    OPTION_SIZE("held-size", "SIZE", "256M", struct serve_options, held_size,
+                "memory for answers that are not taken and requests that are not ended, of all "
+                "connections; beyond it, those that hold most for longest are closed"),
     OPTION_INTEGER("cold-threads", "N", "2", 0, COLD_THREADS_MAX, struct serve_options,
                    cold_threads,
                    "threads that wait for the disk, so that event loops do not; 0: they do"),
@@ -182,6 +187,10 @@ static enum err read_bounds(const struct serve_options *o, struct bounds *out, s
     if (o->answer_size < ANSWER_SIZE_MIN || o->answer_size > BOUNDS_ANSWER_MAX) {
         return err_set(msg, ERR_USAGE, "--answer-size: write 1K to 64M");
     }
+    if (o->held_size < HELD_ANSWERS_MIN * o->answer_size) {
+        return err_set(msg, ERR_USAGE, "--held-size: write at least %d times --answer-size",
+                       HELD_ANSWERS_MIN);
+    }
     if (o->body_size > HTTP_BODY_MAX) {
         return err_set(msg, ERR_USAGE, "--body-size is 1M at most");
     }
@@ -250,6 +259,7 @@ static enum err serve(const struct serve_options *o, struct errmsg *msg)
                 .connections_per_address = (unsigned)o->connections_per_address,
                 .cold_threads = (unsigned)o->cold_threads,
                 .check = {.verify = !o->no_verify, .trust = &trust, .root = o->root},
+                .held_size = (size_t)o->held_size,
                 .no_gzip = o->no_gzip,
                 .drain_ms = o->drain_ms,
                 .admin = o->admin,

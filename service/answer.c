@@ -411,6 +411,21 @@ struct later *answer_request(struct answerer *answerer, const struct request *re
     return later;
 }
 
+bool answer_wants_body(struct answerer *answerer, const struct request *request)
+{
+    const struct plan *plan = answerer->served.plan;
+    const struct writes *writes = answerer->writes;
+    bool is_written =
+        answerer->relay.forwarder != NULL || (writes != NULL && writes->writer != NULL);
+    struct route_match match;
+    bool found = is_written && route_find(plan->routes, url_split(request->target).path,
+                                          route_method(request->method), &answerer->arena, &match);
+
+    arena_reset(&answerer->arena);
+    return found && match.route >= 0 &&
+           plan->release->definition->routes[match.route].action != NULL;
+}
+
 void answer_again(struct answerer *answerer, const struct request *request, struct buffer *out)
 {
     struct later *later;

@@ -72,6 +72,12 @@ void answerer_exchange(struct answerer *answerer, struct served *served);
 struct later *answer_request(struct answerer *answerer, const struct request *request,
                              struct buffer *out);
 
+/*
+ * Whether a body could change the answer to REQUEST, of which only the head has come: not that of a path
+ * without such a route, nor where nothing is written.
+ */
+bool answer_wants_body(struct answerer *answerer, const struct request *request);
+
 /* Appends the answer to a request that answer_request left to the pool. */
 void answer_again(struct answerer *answerer, const struct request *request, struct buffer *out);
 

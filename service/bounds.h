@@ -15,10 +15,12 @@ enum {
 };
 
 struct crowd;
+struct held;
 
 struct bounds {
     unsigned connections; /* open at a time; more are closed at once */
     struct crowd *crowd;  /* how many each address may have; NULL: any number */
+    struct held *held;    /* what all of them hold; NULL: nobody counts */
     int64_t first_ms;     /* for the first byte of a connection */
     int64_t head_ms;      /* for a request's target and headers, from their first byte */
     int64_t body_ms;      /* for its body */

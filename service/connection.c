@@ -5,14 +5,10 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "service/held.h"
 #include "service/later.h"
 #include "service/loop.h"
-
-/* Bytes on their way out that did not fit the socket at once. */
-struct write {
-    uv_write_t request;
-    char *ptr; /* owned */
-};
+#include "service/outgoing.h"
 
 static uv_stream_t *stream(struct connection *connection)
 {
@@ -33,6 +29,28 @@ static void set_deadline(struct connection *connection, int64_t after_ms)
         deadline_ms = loop->stop_deadline_ms;
     }
     connection->deadline_ms = deadline_ms;
+}
+
+/* To be called when any of it has changed. */
+static void note_held(struct connection *connection)
+{
+    size_t bytes = connection->unsent + connection->http.kept.capacity +
+                   (connection->input != NULL ? connection->input_len : 0);
+
+    if (connection->state != CONNECTION_CLOSING && bytes != connection->held) {
+        held_set(connection, bytes);
+    }
+}
+
+/* What it held may have become too much; then it may be closed. */
+static void look_at_held(struct connection *connection)
+{
+    size_t before = connection->held;
+
+    note_held(connection);
+    if (connection->held > before) {
+        held_check(connection->loop);
+    }
 }
 
 /* ---- the end ---- */
@@ -58,6 +76,7 @@ void connection_close(struct connection *connection)
         later_forget(connection->later);
         connection->later = NULL;
     }
+    held_set(connection, 0);
     uv_close((uv_handle_t *)&connection->tcp, on_closed);
 }
 
@@ -108,6 +127,8 @@ static void finish(struct connection *connection)
     set_deadline(connection, connection->loop->bounds.send_ms);
     free(connection->input);
     connection->input = NULL;
+    http_free(&connection->http);
+    note_held(connection);
     connection->shutdown.data = connection;
     if (uv_shutdown(&connection->shutdown, stream(connection), on_shutdown) != 0) {
         connection_close(connection);
@@ -122,11 +143,8 @@ static void go_on(struct connection *connection);
 
 static void on_written(uv_write_t *request, int status)
 {
-    struct write *write = (struct write *)request;
-    struct connection *connection = request->data;
+    struct connection *connection = outgoing_end(request);
 
-    free(write->ptr);
-    free(write);
     if (connection->state == CONNECTION_CLOSING) {
         return;
     }
@@ -134,35 +152,11 @@ static void on_written(uv_write_t *request, int status)
         connection_close(connection);
         return;
     }
+    note_held(connection);
     if (connection->state == CONNECTION_BLOCKED && queued(connection) == 0) {
         go_on(connection);
     } else if (connection->state == CONNECTION_READING && connection->peer_ended &&
                queued(connection) == 0) {
-        connection_close(connection);
-    }
-}
-
-/* Queues what is left of the loop's output from SENT on; a large rest takes the memory along. */
-static void queue_rest(struct connection *connection, size_t sent)
-{
-    struct buffer *out = &connection->loop->out;
-    struct write *write = memory_alloc(sizeof *write);
-    size_t len = out->len - sent;
-    uv_buf_t buf;
-
-    if (len < out->capacity / 2) {
-        write->ptr = memory_alloc(len);
-        memcpy(write->ptr, out->ptr + sent, len);
-        buf = uv_buf_init(write->ptr, (unsigned)len);
-    } else {
-        write->ptr = out->ptr;
-        buf = uv_buf_init(out->ptr + sent, (unsigned)len);
-        buffer_init(out, out->max);
-    }
-    write->request.data = connection;
-    if (uv_write(&write->request, stream(connection), &buf, 1, on_written) != 0) {
-        free(write->ptr);
-        free(write);
         connection_close(connection);
     }
 }
@@ -173,21 +167,9 @@ static void queue_rest(struct connection *connection, size_t sent)
  */
 static void send_output(struct connection *connection, bool is_deferred)
 {
-    struct buffer *out = &connection->loop->out;
-    size_t sent = 0;
-
-    if (out->len > 0 && !is_deferred && queued(connection) == 0) {
-        uv_buf_t buf = uv_buf_init(out->ptr, (unsigned)out->len);
-        int result = uv_try_write(stream(connection), &buf, 1);
-
-        if (result < 0 && result != UV_EAGAIN) {
-            connection_close(connection);
-            return;
-        }
-        sent = result < 0 ? 0 : (size_t)result;
-    }
-    if (sent < out->len) {
-        queue_rest(connection, sent);
+    if (!outgoing_send(stream(connection), &connection->loop->out, is_deferred, on_written,
+                       &connection->unsent)) {
+        connection_close(connection);
     }
 }
 
@@ -227,9 +209,17 @@ static void on_continue(void *context)
     buffer_append_str(&connection->loop->out, "HTTP/1.1 100 Continue\r\n\r\n");
 }
 
+static bool wants_body(void *context, const struct request *request)
+{
+    const struct loop_answers *answers = &((struct connection *)context)->loop->answers;
+
+    return answers->wants_body != NULL && answers->wants_body(answers->context, request);
+}
+
 static const struct http_handler handler = {
     .on_request = on_request,
     .on_continue = on_continue,
+    .wants_body = wants_body,
 };
 
 /* What it was called is not known: it may not have come so far. */
@@ -310,6 +300,7 @@ static void feed(struct connection *connection, struct slice bytes)
     }
     send_output(connection, connection->state == CONNECTION_BLOCKED);
     loop_reset_output(loop);
+    look_at_held(connection);
     if (connection->state == CONNECTION_CLOSING || connection->state == CONNECTION_WAITING) {
         return;
     }
@@ -358,6 +349,7 @@ void connection_answer_later(struct connection *connection)
     loop_answer_later(loop, later);
     send_output(connection, false);
     loop_reset_output(loop);
+    look_at_held(connection);
     if (connection->state == CONNECTION_CLOSING) {
         return;
     }
@@ -400,6 +392,7 @@ static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf)
     } else if (connection->state == CONNECTION_WAITING) {
         uv_read_stop(stream(connection));
         keep_input(connection, slice_of(buf->base, (size_t)count));
+        look_at_held(connection);
     }
 }
 

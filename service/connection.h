@@ -73,6 +73,9 @@ struct connection {
     uint64_t member;             /* of the crowd */
     uint64_t deadline_ms;        /* on the clock of uv_now */
     size_t queued_seen;          /* bytes to be written at the last look */
+    size_t unsent;               /* bytes of memory that answers take which are not written yet */
+    size_t held;                 /* of them and of requests: held.h */
+    uint64_t held_since_ms;      /* held > 0: since when it was; on the clock of uv_now */
     struct later *later;         /* WAITING: what the answer comes from */
     char *input;                 /* bytes that were read but not parsed yet, or NULL */
     size_t input_len;

@@ -9,6 +9,7 @@
 #include "base/priority.h"
 #include "service/connection.h"
 #include "service/crowd.h"
+#include "service/held.h"
 #include "service/traffic.h"
 
 enum {
@@ -94,9 +95,9 @@ static void on_connection(void *context, int fd, const struct sockaddr *peer)
         }
         crowd_leave(loop->bounds.crowd, member);
     }
-    close(fd);
     loop->refused_count++;
     meter_add(&loop->meter.refused, 1);
+    close(fd);
 }
 
 static void on_sleep(uv_prepare_t *sleep)
@@ -117,6 +118,7 @@ static void on_tick(uv_timer_t *timer)
         connection_check_time(at);
         states[connection_state(at)]++;
     }
+    held_check(loop);
     for (unsigned i = 0; i < METER_STATES; i++) {
         atomic_store_explicit(&loop->meter.states[i], states[i], memory_order_relaxed);
     }
@@ -137,6 +139,11 @@ static void on_tick(uv_timer_t *timer)
                  loop->bounds.connections);
         loop->refused_count = 0;
         loop->crowded_count = 0;
+    }
+    if (loop->outstayed_count > 0) {
+        log_warn("connections_outstayed", "count=%u held=%zu most=%zu", loop->outstayed_count,
+                 atomic_load(&loop->bounds.held->bytes), loop->bounds.held->most);
+        loop->outstayed_count = 0;
     }
 }
 
@@ -266,6 +273,13 @@ static struct later *answer_from_plan(void *context, const struct request *reque
     return NULL;
 }
 
+static bool plan_wants_body(void *context, const struct request *request)
+{
+    struct loop *loop = context;
+
+    return answer_wants_body(&loop->answerer, request);
+}
+
 static void refuse_from_plan(void *context, unsigned status, struct slice id, struct buffer *out)
 {
     struct loop *loop = context;
@@ -371,8 +385,10 @@ enum err loop_open(int listen_fd, const struct bounds *bounds, struct plan *plan
         };
     }
     meter_serve(&loop->meter, plan->release->definition);
-    loop->answers = (struct loop_answers){
-        .request = answer_from_plan, .refusal = refuse_from_plan, .context = loop};
+    loop->answers = (struct loop_answers){.request = answer_from_plan,
+                                          .wants_body = plan_wants_body,
+                                          .refusal = refuse_from_plan,
+                                          .context = loop};
     *out = loop;
     return ERR_NONE;
 }
@@ -420,6 +436,9 @@ void loop_add_traffic(const struct loop *loop, struct traffic *traffic)
     traffic->cold_reads += atomic_load_explicit(&loop->answerer.cold_reads, memory_order_relaxed);
     traffic->cold_refusals +=
         atomic_load_explicit(&loop->answerer.cold_refusals, memory_order_relaxed);
+    if (loop->bounds.held != NULL) {
+        traffic->held_bytes = atomic_load(&loop->bounds.held->bytes);
+    }
     traffic_add(traffic, &loop->meter);
 }
 

@@ -44,6 +44,8 @@ struct traffic;
 struct loop_answers {
     /* Appends the answer to OUT and returns NULL, or returns what will answer. */
     struct later *(*request)(void *context, const struct request *request, struct buffer *out);
+    /* Whether the body of REQUEST, which is not here yet, matters to the answer. NULL: it never does. */
+    bool (*wants_body)(void *context, const struct request *request);
     /* One that could not be read; the connection ends after it. */
     void (*refusal)(void *context, unsigned status, struct slice id, struct buffer *out);
     void *context;
@@ -70,7 +72,10 @@ struct loop {
     struct bounds bounds;
     unsigned refused_count; /* connections that were one too many, since the last tick */
     unsigned crowded_count; /* of them, those that were one too many of their address */
-    bool is_draining;       /* each connection ends with its next answer */
+    size_t held_bytes;      /* of all its connections: held.h */
+    unsigned
+        outstayed_count; /* connections that were closed for what they held, since the last tick */
+    bool is_draining;    /* each connection ends with its next answer */
     bool is_stopping;
     struct later_queue ready;     /* what requests were answered with, once it has the answer */
     uint64_t stop_deadline_ms;    /* is_stopping: on the clock of uv_now */

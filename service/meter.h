@@ -76,7 +76,8 @@ struct meter {
     bool is_stale;       /* the loop has slept since then */
     meter_count bytes;   /* of answers */
     meter_count accepted;
-    meter_count refused; /* connections that were one too many */
+    meter_count refused;   /* connections that were one too many */
+    meter_count outstayed; /* connections that were closed for what they held */
     meter_count states[METER_STATES];
 };
 

@@ -114,6 +114,12 @@ static void write_connections(const struct traffic *traffic, struct buffer *out)
                         "Connections that were taken.", traffic->accepted);
     metrics_write_count(out, "vitrine_connections_refused_total", "counter",
                         "Connections that were one too many.", traffic->refused);
+    metrics_write_count(out, "vitrine_connections_outstayed_total", "counter",
+                        "Connections that were closed for the memory that they held.",
+                        traffic->outstayed);
+    metrics_write_count(out, "vitrine_held_bytes", "gauge",
+                        "Answers not taken and requests not ended, of all connections.",
+                        traffic->held_bytes);
 }
 
 void metrics_write_traffic(const struct traffic *traffic, struct buffer *out)

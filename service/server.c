@@ -17,6 +17,7 @@
 #include "service/admin.h"
 #include "service/cold.h"
 #include "service/crowd.h"
+#include "service/held.h"
 #include "service/listener.h"
 #include "service/loop.h"
 #include "service/scrubber.h"
@@ -38,6 +39,7 @@ struct server {
     struct status status;
     struct writes writes;
     struct crowd *crowd;    /* of the loops, or NULL */
+    struct held held;       /* by the clients of the loops */
     struct cold_pool *cold; /* NULL: the loops wait for the disk */
     struct scrubber scrubber;
     uv_async_t mended;                        /* the scrubber's word that files were replaced */
@@ -290,6 +292,9 @@ static enum err start_loops(struct server *server, struct plan *plan, struct err
                        bounds.connections * server->thread_count, &server->options->proxies);
         bounds.crowd = server->crowd;
     }
+    server->held.most = server->options->held_size;
+    server->held.loop_count = server->thread_count;
+    bounds.held = &server->held;
     if (server->options->cold_threads > 0) {
         rc = cold_pool_open(server->options->cold_threads, COLD_WAITING_MAX, plan, &server->cold,
                             msg);

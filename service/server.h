@@ -31,6 +31,7 @@ struct server_options {
     unsigned threads;                   /* 0: one a core */
     struct bounds bounds;               /* of all loops together */
     unsigned connections_per_address;   /* 0: any number */
+    size_t held_size;                   /* bytes that clients hold, of all loops together */
     bool no_gzip;                       /* answers are sent as they are */
     int64_t drain_ms;                   /* from SIGTERM to the stop */
     unsigned cold_threads;              /* that wait for the disk; 0: the loops do */

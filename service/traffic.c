@@ -51,6 +51,7 @@ void traffic_add(struct traffic *traffic, const struct meter *meter)
     traffic->bytes += meter_read(&meter->bytes);
     traffic->accepted += meter_read(&meter->accepted);
     traffic->refused += meter_read(&meter->refused);
+    traffic->outstayed += meter_read(&meter->outstayed);
 }
 
 void traffic_free(struct traffic *traffic)

@@ -26,6 +26,8 @@ struct traffic {
     uint64_t bytes;
     uint64_t accepted;
     uint64_t refused;
+    uint64_t outstayed;           /* closed for what they held */
+    uint64_t held_bytes;          /* that clients hold now: held.h */
     uint64_t cold_reads;          /* requests that memory did not answer */
     uint64_t cold_refusals;       /* of them, those that were one too many */
     uint64_t log_lines;           /* of the access log, written */

@@ -148,7 +148,8 @@ class TestOptions(support.TestCase):
                 ("--head-timeout", "0s", "--head-timeout: write 1s to 24h"),
                 ("--idle-timeout", "25h", "--idle-timeout: write 1s to 24h"),
                 ("--answer-size", "65M", "--answer-size: write 1K to 64M"),
-                ("--answer-size", "1000", "--answer-size: write 1K to 64M")):
+                ("--answer-size", "1000", "--answer-size: write 1K to 64M"),
+                ("--held-size", "127M", "--held-size: write at least 2 times --answer-size")):
             done = support.vitrine("serve", "--root", self.folder, option, value, check=False)
             self.assertEqual(done.returncode, 2)
             self.assertIn(message, done.stderr)

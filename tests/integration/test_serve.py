@@ -168,21 +168,31 @@ class TestRequests(ServedCase):
                                     .body)["results"], [])
 
     def test_bodies_are_read_and_dropped(self):
-        chunked = ("POST /loans HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        chunked = ("GET /loans?branch=1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
                    "5\r\nhello\r\n10;a=b\r\n0123456789abcdef\r\n0\r\nA: b\r\n\r\n").encode()
         whole = get("/branches/2", "Content-Length: 20") + b"GET /x HTTP/1.1\r\n\r\nx"
         for size in (1, 5, 1000):
             with Client(self.port) as client:
                 client.send(chunked + whole + get("/branches/3"), size)
-                self.assertEqual([client.answer().status for _ in range(3)], [405, 200, 200])
+                self.assertEqual([client.answer().status for _ in range(3)], [200, 200, 200])
 
     def test_a_client_that_waits_for_100_continue_gets_it(self):
         with Client(self.port) as client:
-            client.send(b"POST /loans HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
-                        b"Content-Length: 5\r\n\r\n")
+            client.send(get("/branches/1", "Expect: 100-continue", "Content-Length: 5"))
             self.assertEqual(client.answer(has_body=False).head, "HTTP/1.1 100 Continue")
             client.send(b"hello")
-            self.assertEqual(client.answer().status, 405)
+            self.assertEqual(client.answer().status, 200)
+
+    def test_a_body_that_cannot_change_the_answer_is_not_waited_for(self):
+        for target, status in (("/branches/1", 405), ("/lions", 404)):
+            for header in ("Content-Length: 60000", "Transfer-Encoding: chunked"):
+                with self.subTest(target, header=header), Client(self.port) as client:
+                    client.send(get(target, header).replace(b"GET", b"POST", 1))
+                    answer = client.answer()
+                    self.assertEqual((answer.status, answer.headers["connection"]),
+                                     (status, "close"))
+                    client.send(b"x" * 60000)  # it is dropped, and resets nothing
+                    self.assertTrue(client.ended())
 
     def test_http_1_0_closes_unless_asked_to_stay(self):
         with Client(self.port) as client:
