@@ -34,8 +34,7 @@ static void set_deadline(struct connection *connection, int64_t after_ms)
 /* To be called when any of it has changed. */
 static void note_held(struct connection *connection)
 {
-    size_t bytes = connection->unsent + connection->http.kept.capacity +
-                   (connection->input != NULL ? connection->input_len : 0);
+    size_t bytes = connection->unsent + connection->http.kept.capacity + connection->unread.size;
 
     if (connection->state != CONNECTION_CLOSING && bytes != connection->held) {
         held_set(connection, bytes);
@@ -60,9 +59,10 @@ static void on_closed(uv_handle_t *handle)
     struct connection *connection = handle->data;
 
     assert(connection->state == CONNECTION_CLOSING);
+    held_leave(connection);
     loop_remove(connection->loop, connection);
     http_free(&connection->http);
-    free(connection->input);
+    unread_free(&connection->unread);
     free(connection);
 }
 
@@ -76,7 +76,7 @@ void connection_close(struct connection *connection)
         later_forget(connection->later);
         connection->later = NULL;
     }
-    held_set(connection, 0);
+    held_close(connection);
     uv_close((uv_handle_t *)&connection->tcp, on_closed);
 }
 
@@ -100,8 +100,9 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
 {
     struct connection *connection = handle->data;
 
-    (void)suggested;
-    *out = uv_buf_init(connection->loop->input, LOOP_INPUT_SIZE);
+    (void)suggested; /* no room at all has on_read called with UV_ENOBUFS, and nothing read */
+    *out =
+        uv_buf_init(connection->loop->input, held_is_full(connection->loop) ? 0 : LOOP_INPUT_SIZE);
 }
 
 static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf);
@@ -125,8 +126,7 @@ static void finish(struct connection *connection)
     assert(connection->state == CONNECTION_READING || connection->state == CONNECTION_BLOCKED);
     connection->state = CONNECTION_FINISHING;
     set_deadline(connection, connection->loop->bounds.send_ms);
-    free(connection->input);
-    connection->input = NULL;
+    unread_free(&connection->unread);
     http_free(&connection->http);
     note_held(connection);
     connection->shutdown.data = connection;
@@ -181,6 +181,16 @@ static bool is_ending(const struct loop *loop)
     return loop->is_draining || loop->is_stopping;
 }
 
+/* Counts an answer; false when there were enough for now. */
+static bool has_turn(struct connection *connection)
+{
+    if (connection->turn != connection->loop->turn) {
+        connection->turn = connection->loop->turn;
+        connection->turn_answers = 0;
+    }
+    return ++connection->turn_answers < CONNECTION_TURN_MAX;
+}
+
 static bool on_request(void *context, struct request *request)
 {
     struct connection *connection = context;
@@ -199,7 +209,7 @@ static bool on_request(void *context, struct request *request)
         connection->later = later;
         return false;
     }
-    return loop->out.len + queued(connection) <= CONNECTION_QUEUED_MAX;
+    return has_turn(connection) && loop->out.len + queued(connection) <= CONNECTION_QUEUED_MAX;
 }
 
 static void on_continue(void *context)
@@ -256,15 +266,17 @@ static void block(struct connection *connection)
     uv_read_stop(stream(connection));
 }
 
-/* Keeps BYTES until what comes before them is answered. */
-static void keep_input(struct connection *connection, struct slice bytes)
+/* Goes on in a later turn of the loop if there is no memory for an answer in this one. */
+static bool put_off(struct connection *connection)
 {
-    char *input = memory_alloc(bytes.len);
-
-    assert(connection->input == NULL);
-    memcpy(input, bytes.ptr, bytes.len);
-    connection->input = input;
-    connection->input_len = bytes.len;
+    if (!held_is_full(connection->loop)) {
+        return false;
+    }
+    block(connection);
+    if (!outgoing_call(stream(connection), on_written, &connection->unsent)) {
+        connection_close(connection);
+    }
+    return true;
 }
 
 /* The last request that was read is answered later. REST, behind it, is parsed after that. */
@@ -274,7 +286,7 @@ static void wait_for_later(struct connection *connection, struct slice rest)
     set_deadline(connection, connection->loop->bounds.idle_ms);
     if (rest.len > 0) {
         uv_read_stop(stream(connection));
-        keep_input(connection, rest);
+        unread_keep(&connection->unread, rest);
     }
 }
 
@@ -296,7 +308,7 @@ static void feed(struct connection *connection, struct slice bytes)
         wait_for_later(connection, rest);
     } else if (result == FEED_PAUSED) {
         block(connection);
-        keep_input(connection, rest);
+        unread_keep(&connection->unread, rest);
     }
     send_output(connection, connection->state == CONNECTION_BLOCKED);
     loop_reset_output(loop);
@@ -317,13 +329,17 @@ static void feed(struct connection *connection, struct slice bytes)
 /* Everything is answered: goes on with the bytes that were left, or with reading. */
 static void go_on(struct connection *connection)
 {
-    char *input = connection->input;
+    struct slice bytes;
 
+    if (put_off(connection)) {
+        return;
+    }
     connection->state = CONNECTION_READING;
-    connection->input = NULL;
-    if (input != NULL) {
-        feed(connection, slice_of(input, connection->input_len));
-        free(input);
+    bytes = unread_begin(&connection->unread);
+    if (bytes.len > 0) {
+        feed(connection, bytes);
+        unread_end(&connection->unread);
+        note_held(connection);
     }
     if (connection->state != CONNECTION_READING) {
         return;
@@ -383,7 +399,9 @@ static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf)
     if (connection->state == CONNECTION_CLOSING || count == 0) {
         return;
     }
-    if (count == UV_EOF) {
+    if (count == UV_ENOBUFS && connection->state == CONNECTION_READING) {
+        put_off(connection);
+    } else if (count == UV_EOF) {
         on_ended(connection);
     } else if (count < 0) {
         connection_close(connection);
@@ -391,7 +409,7 @@ static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf)
         feed(connection, slice_of(buf->base, (size_t)count));
     } else if (connection->state == CONNECTION_WAITING) {
         uv_read_stop(stream(connection));
-        keep_input(connection, slice_of(buf->base, (size_t)count));
+        unread_keep(&connection->unread, slice_of(buf->base, (size_t)count));
         look_at_held(connection);
     }
 }

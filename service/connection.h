@@ -23,7 +23,7 @@
  * READING    requests are read and answered; answers may be on their way out.
  * WAITING    the answer to the last request that was read comes later (later.h). Bytes behind it are
  *            kept unparsed, those of one read at most, so that answers stay in order.
- * BLOCKED    nothing is read until the answers that wait are written.
+ * BLOCKED    nothing is read until the answers that wait are written, or the others had their turn.
  * FINISHING  the last answer is on its way. Closing at once would reset the connection while the
  *            client still sends, and it could lose that answer; so we end our side first.
  *            A request that is cut by a time-out is answered with 408 in this way.
@@ -44,9 +44,11 @@
 
 #include "service/address.h"
 #include "service/http.h"
+#include "service/unread.h"
 
 enum {
     CONNECTION_QUEUED_MAX = 1 << 20, /* bytes of answers that wait before reading stops */
+    CONNECTION_TURN_MAX = 32,        /* requests that are answered before others have their turn */
     CONNECTION_FRESH_MS = 500,       /* for the first byte, once the loop stops */
     CONNECTION_LINGER_MS = 2000,     /* for the client to end its side, after the last answer */
 };
@@ -75,10 +77,12 @@ struct connection {
     size_t queued_seen;          /* bytes to be written at the last look */
     size_t unsent;               /* bytes of memory that answers take which are not written yet */
     size_t held;                 /* of them and of requests: held.h */
+    size_t leaving;              /* CLOSING: what it held */
+    unsigned turn;               /* of the loop, that it was answered in last */
+    unsigned turn_answers;       /* in that turn */
     uint64_t held_since_ms;      /* held > 0: since when it was; on the clock of uv_now */
     struct later *later;         /* WAITING: what the answer comes from */
-    char *input;                 /* bytes that were read but not parsed yet, or NULL */
-    size_t input_len;
+    struct unread unread;
     bool is_fresh;     /* nothing has come yet */
     bool has_answered; /* since the deadline was set */
     bool peer_ended;   /* the client sends no more */

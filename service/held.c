@@ -20,6 +20,26 @@ void held_set(struct connection *connection, size_t bytes)
     connection->held = bytes;
 }
 
+void held_close(struct connection *connection)
+{
+    connection->leaving = connection->held;
+    connection->loop->leaving_bytes += connection->held;
+    held_set(connection, 0);
+}
+
+void held_leave(struct connection *connection)
+{
+    connection->loop->leaving_bytes -= connection->leaving;
+}
+
+bool held_is_full(const struct loop *loop)
+{
+    const struct held *held = loop->bounds.held;
+
+    return loop->leaving_bytes > 0 && held != NULL &&
+           loop->held_bytes + loop->leaving_bytes > held->most / held->loop_count;
+}
+
 /* Whether LOOP has to close connections for there to be at most MOST bytes. */
 static bool is_beyond(const struct loop *loop, size_t most)
 {

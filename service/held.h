@@ -13,6 +13,7 @@
 #define VITRINE_SERVICE_HELD_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct connection;
@@ -26,6 +27,16 @@ struct held {
 
 /* CONNECTION holds BYTES from now on. */
 void held_set(struct connection *connection, size_t bytes);
+
+/* CONNECTION is being closed; what it held is free when held_leave is called. */
+void held_close(struct connection *connection);
+void held_leave(struct connection *connection);
+
+/*
+ * Whether LOOP had better answer nobody until connections that are being closed are gone: their memory is
+ * free at the end of this turn, and as many requests may be answered until then as there are connections.
+ */
+bool held_is_full(const struct loop *loop);
 
 /*
  * Closes connections of LOOP when there is too much: those first that hold the most bytes times the time

@@ -105,6 +105,7 @@ static void on_sleep(uv_prepare_t *sleep)
     struct loop *loop = sleep->data;
 
     loop->meter.is_stale = true;
+    loop->turn++;
 }
 
 static void on_tick(uv_timer_t *timer)

@@ -73,6 +73,8 @@ struct loop {
     unsigned refused_count; /* connections that were one too many, since the last tick */
     unsigned crowded_count; /* of them, those that were one too many of their address */
     size_t held_bytes;      /* of all its connections: held.h */
+    size_t leaving_bytes;   /* of those that are being closed */
+    unsigned turn;          /* of the loop, as they are counted */
     unsigned
         outstayed_count; /* connections that were closed for what they held, since the last tick */
     bool is_draining;    /* each connection ends with its next answer */

@@ -64,6 +64,14 @@ bool outgoing_send(uv_stream_t *stream, struct buffer *out, bool is_deferred,
     return sent == out->len || queue_rest(stream, out, sent, on_written, unsent);
 }
 
+bool outgoing_call(uv_stream_t *stream, uv_write_cb on_written, size_t *unsent)
+{
+    struct buffer nothing;
+
+    buffer_init(&nothing, 0);
+    return queue_rest(stream, &nothing, 0, on_written, unsent);
+}
+
 void *outgoing_end(uv_write_t *request)
 {
     void *data = request->handle->data;

@@ -21,6 +21,9 @@
 bool outgoing_send(uv_stream_t *stream, struct buffer *out, bool is_deferred,
                    uv_write_cb on_written, size_t *unsent);
 
+/* Has ON_WRITTEN called in a later turn of the loop, behind what is queued. False as above. */
+bool outgoing_call(uv_stream_t *stream, uv_write_cb on_written, size_t *unsent);
+
 /* At the beginning of ON_WRITTEN: frees what REQUEST has written and takes it off *UNSENT; the stream's data. */
 void *outgoing_end(uv_write_t *request);
 

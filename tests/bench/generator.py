@@ -6,15 +6,19 @@ from pathlib import Path
 
 import prepare
 
-SOURCES = Path(__file__).with_name("load")
+
+
+def compile_tool(path, name):
+    """The sources in the folder NAME as a program in PATH."""
+    tool = Path(path) / name
+    sources = Path(__file__).with_name(name).glob("*.c")
+    subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", "-o", tool, *sorted(sources)], check=True)
+    return tool
 
 
 def compile_load(path):
     """The generator as a program in PATH."""
-    tool = Path(path) / "load"
-    subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", "-o", tool, *sorted(SOURCES.glob("*.c"))],
-                   check=True)
-    return tool
+    return compile_tool(path, "load")
 
 
 def command(tool, port, path=None, keys=None, in_turn=False, **options):

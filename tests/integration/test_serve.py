@@ -31,6 +31,7 @@ class ServedCase(support.TestCase):
     """One service for all tests of a class."""
 
     arguments = ("--threads", 1)
+    environment = None
     shelf_class = shelf.Shelf
 
     @classmethod
@@ -40,15 +41,20 @@ class ServedCase(support.TestCase):
         cls.shelf = cls.shelf_class(cls.shared)
         cls.shelf.build()
         cls.service = support.Process(cls.shared, "serve", "--root", cls.shelf.root, "--listen",
-                                      "127.0.0.1:0", *cls.arguments)
+                                      "127.0.0.1:0", *cls.options(), env=cls.environment)
         cls.addClassCleanup(cls.stop_service)
         _, cls.port = shelf.listening(cls.service)
+
+    @classmethod
+    def options(cls):
+        """What it is started with; the shelf is there."""
+        return cls.arguments
 
     @classmethod
     def stop_service(cls):
         """It ends well whatever was asked of it."""
         code = cls.service.stop()
-        if code != 0:
+        if code != 0 or "runtime error:" in cls.service.stderr:
             raise AssertionError(f"vitrine serve: exit code {code}\n{cls.service.stderr}")
 
     def client(self, **options):
