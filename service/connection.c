@@ -31,27 +31,6 @@ static void set_deadline(struct connection *connection, int64_t after_ms)
     connection->deadline_ms = deadline_ms;
 }
 
-/* To be called when any of it has changed. */
-static void note_held(struct connection *connection)
-{
-    size_t bytes = connection->unsent + connection->http.kept.capacity + connection->unread.size;
-
-    if (connection->state != CONNECTION_CLOSING && bytes != connection->held) {
-        held_set(connection, bytes);
-    }
-}
-
-/* What it held may have become too much; then it may be closed. */
-static void look_at_held(struct connection *connection)
-{
-    size_t before = connection->held;
-
-    note_held(connection);
-    if (connection->held > before) {
-        held_check(connection->loop);
-    }
-}
-
 /* ---- the end ---- */
 
 static void on_closed(uv_handle_t *handle)
@@ -98,11 +77,11 @@ static void on_shutdown(uv_shutdown_t *request, int status)
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
 {
-    struct connection *connection = handle->data;
+    const struct connection *connection = handle->data;
+    bool is_full = connection->state == CONNECTION_READING && held_is_full(connection->loop);
 
     (void)suggested; /* no room at all has on_read called with UV_ENOBUFS, and nothing read */
-    *out =
-        uv_buf_init(connection->loop->input, held_is_full(connection->loop) ? 0 : LOOP_INPUT_SIZE);
+    *out = uv_buf_init(connection->loop->input, is_full ? 0 : LOOP_INPUT_SIZE);
 }
 
 static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf);
@@ -128,7 +107,7 @@ static void finish(struct connection *connection)
     set_deadline(connection, connection->loop->bounds.send_ms);
     unread_free(&connection->unread);
     http_free(&connection->http);
-    note_held(connection);
+    held_note(connection);
     connection->shutdown.data = connection;
     if (uv_shutdown(&connection->shutdown, stream(connection), on_shutdown) != 0) {
         connection_close(connection);
@@ -152,7 +131,7 @@ static void on_written(uv_write_t *request, int status)
         connection_close(connection);
         return;
     }
-    note_held(connection);
+    held_note(connection);
     if (connection->state == CONNECTION_BLOCKED && queued(connection) == 0) {
         go_on(connection);
     } else if (connection->state == CONNECTION_READING && connection->peer_ended &&
@@ -312,7 +291,7 @@ static void feed(struct connection *connection, struct slice bytes)
     }
     send_output(connection, connection->state == CONNECTION_BLOCKED);
     loop_reset_output(loop);
-    look_at_held(connection);
+    held_look(connection);
     if (connection->state == CONNECTION_CLOSING || connection->state == CONNECTION_WAITING) {
         return;
     }
@@ -339,7 +318,7 @@ static void go_on(struct connection *connection)
     if (bytes.len > 0) {
         feed(connection, bytes);
         unread_end(&connection->unread);
-        note_held(connection);
+        held_note(connection);
     }
     if (connection->state != CONNECTION_READING) {
         return;
@@ -365,7 +344,7 @@ void connection_answer_later(struct connection *connection)
     loop_answer_later(loop, later);
     send_output(connection, false);
     loop_reset_output(loop);
-    look_at_held(connection);
+    held_look(connection);
     if (connection->state == CONNECTION_CLOSING) {
         return;
     }
@@ -392,6 +371,21 @@ static void on_ended(struct connection *connection)
     connection_close(connection);
 }
 
+/* FINISHING: COUNT bytes came for nobody, and what is behind them need not be copied to be dropped. */
+static void drop(struct connection *connection, size_t count)
+{
+    ssize_t more = 0;
+    int fd;
+
+    if (uv_fileno((uv_handle_t *)&connection->tcp, &fd) == 0) {
+        more = recv(fd, NULL, CONNECTION_DROPPED_MAX, MSG_TRUNC | MSG_DONTWAIT);
+    }
+    connection->dropped += count + (more > 0 ? (size_t)more : 0);
+    if (connection->dropped > CONNECTION_DROPPED_MAX) {
+        connection_close(connection);
+    }
+}
+
 static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf)
 {
     struct connection *connection = handle->data;
@@ -399,7 +393,7 @@ static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf)
     if (connection->state == CONNECTION_CLOSING || count == 0) {
         return;
     }
-    if (count == UV_ENOBUFS && connection->state == CONNECTION_READING) {
+    if (count == UV_ENOBUFS) {
         put_off(connection);
     } else if (count == UV_EOF) {
         on_ended(connection);
@@ -407,10 +401,12 @@ static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf)
         connection_close(connection);
     } else if (connection->state == CONNECTION_READING) {
         feed(connection, slice_of(buf->base, (size_t)count));
+    } else if (connection->state == CONNECTION_FINISHING) {
+        drop(connection, (size_t)count);
     } else if (connection->state == CONNECTION_WAITING) {
         uv_read_stop(stream(connection));
         unread_keep(&connection->unread, slice_of(buf->base, (size_t)count));
-        look_at_held(connection);
+        held_look(connection);
     }
 }
 

@@ -47,10 +47,11 @@
 #include "service/unread.h"
 
 enum {
-    CONNECTION_QUEUED_MAX = 1 << 20, /* bytes of answers that wait before reading stops */
-    CONNECTION_TURN_MAX = 32,        /* requests that are answered before others have their turn */
-    CONNECTION_FRESH_MS = 500,       /* for the first byte, once the loop stops */
-    CONNECTION_LINGER_MS = 2000,     /* for the client to end its side, after the last answer */
+    CONNECTION_QUEUED_MAX = 1 << 20,  /* bytes of answers that wait before reading stops */
+    CONNECTION_TURN_MAX = 32,         /* requests that are answered before others have their turn */
+    CONNECTION_DROPPED_MAX = 2 << 20, /* bytes that come after the last answer */
+    CONNECTION_FRESH_MS = 500,        /* for the first byte, once the loop stops */
+    CONNECTION_LINGER_MS = 2000,      /* for the client to end its side, after the last answer */
 };
 
 enum connection_state {
@@ -77,6 +78,7 @@ struct connection {
     size_t queued_seen;          /* bytes to be written at the last look */
     size_t unsent;               /* bytes of memory that answers take which are not written yet */
     size_t held;                 /* of them and of requests: held.h */
+    size_t dropped;              /* FINISHING: bytes */
     size_t leaving;              /* CLOSING: what it held */
     unsigned turn;               /* of the loop, that it was answered in last */
     unsigned turn_answers;       /* in that turn */

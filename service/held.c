@@ -5,7 +5,7 @@
 
 static const double ROUNDED = 0.99; /* a mean may come out a little above all of its numbers */
 
-void held_set(struct connection *connection, size_t bytes)
+static void set_bytes(struct connection *connection, size_t bytes)
 {
     struct loop *loop = connection->loop;
     struct held *held = loop->bounds.held;
@@ -20,11 +20,30 @@ void held_set(struct connection *connection, size_t bytes)
     connection->held = bytes;
 }
 
+void held_note(struct connection *connection)
+{
+    size_t bytes = connection->unsent + connection->http.kept.capacity + connection->unread.size;
+
+    if (connection->state != CONNECTION_CLOSING && bytes != connection->held) {
+        set_bytes(connection, bytes);
+    }
+}
+
+void held_look(struct connection *connection)
+{
+    size_t before = connection->held;
+
+    held_note(connection);
+    if (connection->held > before) {
+        held_check(connection->loop);
+    }
+}
+
 void held_close(struct connection *connection)
 {
     connection->leaving = connection->held;
     connection->loop->leaving_bytes += connection->held;
-    held_set(connection, 0);
+    set_bytes(connection, 0);
 }
 
 void held_leave(struct connection *connection)

