@@ -4,8 +4,8 @@
                       [--cores 0] [--load-cores 1] [--keep DIR] [--json FILE]
 
 The healthy client asks for the read mix (mix.py) at a constant rate, in an open loop, at rest and beside
-each kind of abuse (abuser.py); it shares its core with the abuser. Every round begins at rest. Exit
-code 1: a healthy request failed. docs/performance.md explains the figures.
+each kind of abuse (abuser.py); it shares its core with the abuser, which has what it leaves. Every round
+begins at rest. Exit code 1: a healthy request failed. docs/performance.md explains the figures.
 """
 
 import argparse
@@ -55,7 +55,9 @@ def peak_memory(pid, work):
 def beside(bench, case, seed):
     """The healthy client beside one kind of abuse."""
     name, options, data = case
-    with abuser.abusing(bench["abuser"], bench["port"], bench["folder"], options, data) as abuse:
+    cores = ",".join(map(str, bench["options"].load_cores))
+    with abuser.abusing(bench["abuser"], bench["port"], bench["folder"], options, data,
+                        wrapper=("nice", "-n", "19", "taskset", "-c", cores)) as abuse:
         time.sleep(SETTLE_S)
         found = healthy(bench, seed)
     generator.warn_of_failures(found, name)
@@ -91,13 +93,15 @@ def show(rounds, options):
         rows.append((name, median([one.get("open_max", 0) for one in done]), f"{per_s:,.0f}",
                      f"{p50:,.0f}", f"{p99:,.0f}", f"{p99 / rest:.2f}",
                      f"{median([one['max_us'] for one in found]):,.0f}",
+                     f"{median([one['late_p99_us'] for one in found]):,.0f}",
                      sum(one["failed"] for one in found),
                      f"{median([one['memory'] for one in found]) / MIB:.0f}"))
     print(f"{options.rate} requests/s of the read mix, {options.products} products; {options.rounds} "
           f"rounds of {options.seconds:g} s; service on cores {options.cores}, both clients on "
           f"{options.load_cores}")
     prepare.table(rows, ("a healthy client", "connections", "abusive answers/s", "p50 us", "p99 us",
-                         "of rest", "max us", "failed", "peak MiB"))
+                         "of rest", "max us", "sent late p99", "failed",
+                         "peak MiB"))
 
 
 def parse_options():

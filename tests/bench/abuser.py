@@ -48,12 +48,12 @@ def cases(small, large):
 
 
 @contextmanager
-def abusing(tool, port, folder, options, data, ends=False):
+def abusing(tool, port, folder, options, data, ends=False, wrapper=()):
     """The client at work for the time of a with block, which gets a dict that has its result afterwards;
     with ENDS until it ends by itself."""
     path = folder / "bytes"
     path.write_bytes(data)
-    words = [tool, "--port", port, "--seconds", 600, "--bytes", path]
+    words = [*wrapper, tool, "--port", port, "--seconds", 600, "--bytes", path]
     for name, value in options.items():
         words += [f"--{name}", value]
     found = {}
