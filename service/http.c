@@ -101,6 +101,7 @@ static int on_message_begin(llhttp_t *parser)
     http->body = none;
     http->again = none;
     http->head_size = 0;
+    http->line_count = 0;
     http->body_size = 0;
     return 0;
 }
@@ -179,6 +180,9 @@ static int on_header_field_complete(llhttp_t *parser)
     }
     if (http->name.len == 0) {
         return refuse(http, 400);
+    }
+    if (++http->line_count > HTTP_LINES_MAX) {
+        return refuse(http, 431);
     }
     http->name.len = 0;
     if (http->header == HEADER_HOST) {

@@ -26,6 +26,7 @@
 enum {
     HTTP_TARGET_MAX = 8 << 10, /* bytes of the target: 414 */
     HTTP_HEAD_MAX = 32 << 10,  /* bytes of header names and values: 431 */
+    HTTP_LINES_MAX = 256,      /* header lines, those of a trailer too: 431 */
     HTTP_BODY_MAX = 1 << 20,   /* bytes of the body, `body_max` at most: 413 */
 };
 
@@ -101,6 +102,7 @@ struct http {
     struct http_part again; /* a second value of a header that may have one */
     struct http_part headers[REQUEST_HEADERS];
     uint32_t head_size;
+    uint32_t line_count;
     uint32_t body_size;
     uint32_t body_max; /* HTTP_BODY_MAX, or less */
     unsigned status;   /* why the request is refused, or 0 */

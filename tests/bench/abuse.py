@@ -57,7 +57,7 @@ def beside(bench, case, seed):
     name, options, data = case
     cores = ",".join(map(str, bench["options"].load_cores))
     with abuser.abusing(bench["abuser"], bench["port"], bench["folder"], options, data,
-                        wrapper=("nice", "-n", "19", "taskset", "-c", cores)) as abuse:
+                        wrapper=("chrt", "--idle", "0", "taskset", "-c", cores)) as abuse:
         time.sleep(SETTLE_S)
         found = healthy(bench, seed)
     generator.warn_of_failures(found, name)

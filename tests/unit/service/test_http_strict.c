@@ -173,6 +173,28 @@ static void a_line_feed_alone_ends_nothing_however_it_is_split(void **state)
     }
 }
 
+static void more_lines_than_there_may_be_are_refused(void **state)
+{
+    (void)state;
+    for (unsigned more = 0; more < 2; more++) {
+        struct buffer text;
+        struct seen seen;
+
+        seen_init(&seen, true);
+        buffer_init(&text, 4096);
+        buffer_append_str(&text, "GET / HTTP/1.1\r\nHost: x\r\n");
+        for (unsigned i = 1; i < HTTP_LINES_MAX + more; i++) {
+            buffer_append_str(&text, "A: b\r\n");
+        }
+        buffer_append_str(&text, "\r\n");
+        assert_int_equal(feed_all(&seen, buffer_str(&text), 1, 1),
+                         more ? FEED_REFUSED : FEED_TAKEN);
+        assert_int_equal(seen.http.status, more ? 431 : 0);
+        buffer_free(&text);
+        seen_free(&seen);
+    }
+}
+
 /* Blanks before and within values, empty values, and a body that begins like a fold. */
 static void a_line_that_only_looks_folded_is_read(void **state)
 {
@@ -281,6 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_folded_line_is_refused_however_it_is_split),
         cmocka_unit_test(a_line_feed_alone_ends_nothing_however_it_is_split),
+        cmocka_unit_test(more_lines_than_there_may_be_are_refused),
         cmocka_unit_test(a_line_that_only_looks_folded_is_read),
         cmocka_unit_test(a_body_that_is_not_wanted_is_not_waited_for),
         cmocka_unit_test(a_body_that_is_not_wanted_but_there_is_dropped),
