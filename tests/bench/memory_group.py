@@ -1,4 +1,5 @@
-"""A cgroup that bounds the memory of a server, its page cache included, where that is permitted."""
+"""Cgroups that bound the memory of a server, its page cache included, and its reads from the disk, where
+that is permitted."""
 
 import os
 import time
@@ -11,20 +12,21 @@ REMOVE_S = 5
 
 
 class NotPermitted(Exception):
-    """Memory cannot be bounded here."""
+    """Nothing can be bounded here."""
 
 
 class Group:
-    """A group of version 1 or 2 with a bound in bytes."""
+    """A group of version 1 or 2; SETTINGS are texts by file, those that are not there being optional."""
 
-    def __init__(self, path, limit_file, size):
+    def __init__(self, path, settings):
         self.path = path
         try:
             path.mkdir()
         except OSError as error:
             raise NotPermitted(f"{path}: {error.strerror}") from error
         try:
-            (path / limit_file).write_text(str(size))
+            for name, text in settings.items():
+                (path / name).write_text(text)
             swap = path / "memory.swap.max"
             if swap.exists():
                 swap.write_text("0")
@@ -49,6 +51,27 @@ class Group:
                 time.sleep(0.05)
 
 
+class Groups:
+    """Several as one."""
+
+    def __init__(self):
+        self.groups = []
+
+    def add(self, path, settings):
+        """Makes one more."""
+        self.groups.append(Group(path, settings))
+
+    def enter(self):
+        """Of all."""
+        for group in self.groups:
+            group.enter()
+
+    def remove(self):
+        """All of them."""
+        for group in self.groups:
+            group.remove()
+
+
 def place(cgroups):
     """(folder to make the group in, file that bounds it), by the text of /proc/self/cgroup.
 
@@ -65,12 +88,32 @@ def place(cgroups):
     raise NotPermitted("there is no cgroup that bounds memory")
 
 
-@contextmanager
-def bounded(mib):
-    """A Group of MIB MiB for the time of a with block."""
-    folder, limit_file = place(Path("/proc/self/cgroup").read_text())
-    group = Group(folder / f"vitrine-bench-{os.getpid()}", limit_file, mib * MIB)
+def disk_of(path):
+    """MAJOR:MINOR of the whole disk below PATH."""
+    number = os.stat(path).st_dev
+    device = Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}").resolve()
+    if (device / "partition").exists():
+        device = device.parent
     try:
-        yield group
+        return (device / "dev").read_text().strip()
+    except OSError as error:
+        raise NotPermitted(f"{path} is on no disk whose reads can be bounded") from error
+
+
+@contextmanager
+def bounded(mib, reads=0, path="/"):
+    """Groups of MIB MiB, and of READS reads a second from the disk of PATH, for a with block."""
+    folder, limit_file = place(Path("/proc/self/cgroup").read_text())
+    name = f"vitrine-bench-{os.getpid()}"
+    settings = {limit_file: str(mib * MIB)}
+    groups = Groups()
+    if reads and limit_file == "memory.max":
+        settings["io.max"] = f"{disk_of(path)} riops={reads}"
+    try:
+        groups.add(folder / name, settings)
+        if reads and limit_file != "memory.max":
+            groups.add(MOUNT / "blkio" / name,
+                       {"blkio.throttle.read_iops_device": f"{disk_of(path)} {reads}"})
+        yield groups
     finally:
-        group.remove()
+        groups.remove()

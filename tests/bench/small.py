@@ -1,11 +1,11 @@
 """A small node: a release several times its memory, and what cold keys do to hot ones.
 
     ./dev bench small [--memory 512] [--products 800000] [--hot 1000] [--hot-rate 1000]
-                      [--cold-rate 1000] [--seconds 20] [--rounds 3] [--cold-threads 2]
-                      [--connections 64] [--cores 0] [--load-cores 1] [--keep DIR] [--json FILE]
+                      [--cold-rate 1000] [--disk-reads N] [--seconds 20] [--rounds 3]
+                      [--cold-threads 2] [--connections 64] [--cores 0] [--load-cores 1] [--keep DIR] [--json FILE]
 
 The service runs in a memory cgroup of --memory MiB, page cache included; without permission for one
-the bench says so and does nothing. The same service with --cold-threads 0 is measured in turn.
+the bench says so and does nothing. --disk-reads makes a slow disk of a fast one. The same service with --cold-threads 0 is measured in turn.
 docs/performance.md explains the figures. Exit code 1: a request failed.
 """
 
@@ -139,7 +139,7 @@ def one_round(bench, threads, seed):
     """A service with --cold-threads THREADS from its start to its end."""
     options = bench["options"]
     drop(bench["files"])
-    with memory_group.bounded(options.memory) as group:
+    with memory_group.bounded(options.memory, options.disk_reads, bench["data"]) as group:
         port = serve.free_port()
         command = ["taskset", "-c", ",".join(map(str, options.cores)), prepare.VITRINE, "serve",
                    "--root", bench["data"] / "root", "--listen", f"127.0.0.1:{port}", "--threads",
@@ -203,6 +203,8 @@ def parse_options():
     parser.add_argument("--hot", type=int, default=1000, help="products that are asked for often")
     parser.add_argument("--hot-rate", type=int, default=1000, help="requests a second for them")
     parser.add_argument("--cold-rate", type=int, default=1000, help="for the others")
+    parser.add_argument("--disk-reads", type=int, default=0, metavar="N",
+                        help="a second that the disk does for the service; 0: as it can")
     parser.add_argument("--seconds", type=float, default=20, help="of a measurement")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cold-threads", type=int, default=2, help="compared with 0")
@@ -217,7 +219,7 @@ def parse_options():
 def check_permission(options):
     """Ends the bench where memory cannot be bounded."""
     try:
-        with memory_group.bounded(options.memory):
+        with memory_group.bounded(options.memory, options.disk_reads, peers.KEEP.parent.parent):
             pass
     except memory_group.NotPermitted as error:
         print(f"skipped: memory cannot be bounded here: {error}")
@@ -249,6 +251,7 @@ def main():
                 found.append(one_round(bench, threads, number))
     print(f"{options.memory} MiB of memory, {times:.1f} times as much in {len(stored)} files, "
           f"{options.products} products, read mix; {options.rounds} rounds of {options.seconds:g} s; "
+          f"{options.disk_reads or 'any number of'} reads a second for the service; "
           f"disk: {disk['reads_per_s']:,.0f} random reads of 4 KiB a second one at a time, p50 "
           f"{disk['p50_us']:.0f} us, p99 {disk['p99_us']:.0f} us")
     show(rounds, options)
