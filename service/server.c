@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <uv.h>
@@ -21,6 +20,7 @@
 #include "service/listener.h"
 #include "service/loop.h"
 #include "service/scrubber.h"
+#include "service/startup.h"
 #include "service/status.h"
 #include "service/swap.h"
 #include "service/writes.h"
@@ -217,34 +217,6 @@ static void on_mended_wake(uv_async_t *wake)
     if (atomic_load(&server->mended_plan) == server->plan) { /* otherwise that has been done */
         swap_reopen(&server->swap, server->plan->release->dir);
     }
-}
-
-/* A connection is a file descriptor; the soft limit is often 1024. */
-static void raise_file_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
-/*
- * A write to a broken connection is an error, no signal; a parent may have blocked the others. A
- * SIGHUP before there is anything to reload asks for nothing.
- */
-static void prepare_signals(void)
-{
-    sigset_t set;
-
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
 static enum err start_control(struct server *server, const char *dir, struct errmsg *msg)
@@ -482,8 +454,7 @@ enum err server_run(const struct server_options *options, struct errmsg *msg)
     char *dir = NULL;
     enum err rc;
 
-    prepare_signals();
-    raise_file_limit();
+    startup_prepare();
     rc = listeners_open(options->listen, server->thread_count, server->listen_fds, server->address,
                         msg);
     if (rc == ERR_NONE && options->access.path != NULL) {
