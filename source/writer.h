@@ -79,8 +79,7 @@ struct write_job {
     /*
      * On the writer's thread, within the transaction, after the last statement: sets `status` and appends
      * the body to BODY, from `rows`. Called for WRITE_DONE only, and not for a replay. Must not block.
-     * A body that overflowed makes it WRITE_FAILED, and nothing is committed. One exception: PostgreSQL,
-     * where an `integer` that came back has a fraction, which no answer can say.
+     * A body that overflowed makes it WRITE_FAILED, and nothing is committed.
      */
     void (*reply)(struct write_job *job);
     /* On the writer's thread, once: the outcome stands, and the job is the caller's again. */

@@ -178,19 +178,29 @@ static bool send_statement(struct link *link, unsigned number)
 
 /* ---- transactions ---- */
 
+/* PREPARED is NULL for a statement that is not run. */
+static bool column_may_fail(const struct statement *statement, const struct prepared *prepared,
+                            unsigned column)
+{
+    const struct scalar *scalar = &statement->returns[column].scalar;
+
+    return scalar->type == SCALAR_TEXT || scalar->type == SCALAR_DECIMAL ||
+           (prepared != NULL && writer_column_may_fail(scalar, prepared->columns[column]));
+}
+
 /*
  * Whether `reply` may find what it cannot say: a text beyond what an answer may have, a decimal beyond 64
- * bits. Integers come as digits then.
+ * bits, an integer with a fraction. Integers beyond 64 bits come as digits.
  */
-static bool reply_may_fail(const struct action *action)
+static bool reply_may_fail(const struct run *run)
 {
+    const struct action *action = run->job->action;
+
     for (unsigned i = 0; action->is_json && i < action->statement_count; i++) {
         const struct statement *statement = &action->statements[i];
 
         for (unsigned column = 0; column < statement->return_count; column++) {
-            enum scalar_type type = statement->returns[column].scalar.type;
-
-            if (type == SCALAR_TEXT || type == SCALAR_DECIMAL) {
+            if (column_may_fail(statement, run->known[i], column)) {
                 return true;
             }
         }
@@ -199,11 +209,11 @@ static bool reply_may_fail(const struct action *action)
 }
 
 /* Nothing that comes back of statements FIRST.. can forbid the COMMIT any more. */
-static bool is_decided(const struct write_job *job, unsigned first)
+static bool is_decided(const struct run *run, unsigned first)
 {
-    const struct action *action = job->action;
+    const struct action *action = run->job->action;
 
-    if (job->key.len > 0 || (!action->only_reads && reply_may_fail(action))) {
+    if (run->job->key.len > 0 || (!action->only_reads && reply_may_fail(run))) {
         return false; /* the answer is kept, or at least written, first */
     }
     for (unsigned i = first; i < action->statement_count && !action->only_reads; i++) {
@@ -228,13 +238,13 @@ static bool begins_with_change(struct slice sql)
 }
 
 /* One statement that is run once, and that changed nothing when it found nothing. */
-static bool is_single(const struct write_job *job)
+static bool is_single(const struct run *run)
 {
-    const struct action *action = job->action;
+    const struct action *action = run->job->action;
     const struct statement *only = &action->statements[0];
 
-    return job->key.len == 0 && action->statement_count == 1 && only->each < 0 && !only->is_rows &&
-           begins_with_change(only->sql[SQL_POSTGRES]) && !reply_may_fail(action);
+    return run->job->key.len == 0 && action->statement_count == 1 && only->each < 0 && !only->is_rows &&
+           begins_with_change(only->sql[SQL_POSTGRES]) && !reply_may_fail(run);
 }
 
 /*
@@ -252,7 +262,7 @@ static bool needs_begin(const struct link *link)
     if (action->only_reads && job->key.len == 0) {
         return action->statement_count > 1;
     }
-    if (is_single(job)) {
+    if (is_single(&link->run)) {
         return false;
     }
     for (unsigned i = 0; i < action->statement_count; i++) {
@@ -260,7 +270,7 @@ static bool needs_begin(const struct link *link)
             return true;
         }
     }
-    return !is_decided(job, 0);
+    return !is_decided(&link->run, 0);
 }
 
 /* Without a COMMIT of its own a transaction ends with the Sync. */
@@ -300,7 +310,7 @@ bool run_send_statements(struct link *link)
             return false;
         }
     }
-    if ((!run->has_begun || is_decided(run->job, first)) && !end_transaction(link)) {
+    if ((!run->has_begun || is_decided(run, first)) && !end_transaction(link)) {
         return false;
     }
     return link_sync(link);

@@ -161,6 +161,11 @@ bool writer_column_fits(const struct scalar *scalar, Oid oid)
     return fits[scalar->type][kind_of(oid)];
 }
 
+bool writer_column_may_fail(const struct scalar *scalar, Oid oid)
+{
+    return scalar->type == SCALAR_INTEGER && kind_of(oid) == KIND_NUMERIC;
+}
+
 static struct value integer_value(int64_t integer)
 {
     return (struct value){.type = VALUE_INTEGER, .integer = integer};

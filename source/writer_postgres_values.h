@@ -41,6 +41,9 @@ void call_add_text(struct call *call, struct slice text);
 /* Whether a column of type OID can be read as SCALAR. */
 bool writer_column_fits(const struct scalar *scalar, Oid oid);
 
+/* Whether a value of a column that fits may be one that no answer can say: a numeric with a fraction. */
+bool writer_column_may_fail(const struct scalar *scalar, Oid oid);
+
 /* BYTES, in the binary format of a type that fits, as a value of SCALAR; texts are copied to ARENA. */
 struct value writer_column_value(const struct scalar *scalar, Oid oid, struct slice bytes,
                                  struct arena *arena);

@@ -221,7 +221,7 @@ static void a_write_whose_answer_cannot_be_given_is_taken_back(void **state)
     static const struct {
         const char *path;
         const char *key;
-    } cases[] = {{"/named", ""}, {"/add", "k"}, {"/marked", ""}};
+    } cases[] = {{"/named", ""}, {"/add", "k"}, {"/marked", ""}, {"/half", ""}};
     struct server *server = *state;
     struct writer *writer = start_writer(server, 1, 0);
 
