@@ -303,6 +303,21 @@ static enum err answer_many(struct answerer *answerer, const struct request *req
     return end_body(answerer, request, &head, TAG_LAST, rc, out, msg);
 }
 
+/*
+ * 503 has a proxy ask another node, and take this one for dead when that happens often: it is for what is
+ * wrong with this node alone. An answer that is too large is that everywhere.
+ */
+static void answer_error(struct answerer *answerer, const struct request *request, enum err rc,
+                         struct buffer *out)
+{
+    bool is_too_large = rc == ERR_LIMIT;
+
+    plain_answer(&answerer->heads, request, is_too_large ? 500 : 503,
+                 slice_str(is_too_large ? "Error: the answer is too large"
+                                        : "Error: this node cannot answer"),
+                 NULL, out);
+}
+
 static struct later *answer_route(struct answerer *answerer, const struct request *request,
                                   const struct route_match *match, struct slice query,
                                   struct buffer *out)
@@ -328,8 +343,7 @@ static struct later *answer_route(struct answerer *answerer, const struct reques
     }
     if (rc != ERR_NONE) {
         answerer_log_failure(answerer, route->path, &msg);
-        plain_answer(&answerer->heads, request, 503, slice_str("Error: this node cannot answer"),
-                     NULL, out);
+        answer_error(answerer, request, rc, out);
     }
     return NULL;
 }

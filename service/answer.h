@@ -5,8 +5,8 @@
  * memory, and otherwise later (cold.h); what the source does is answered later (action.h).
  * Memory: arenas that are reset after each request; nothing is allocated in a steady state.
  * Thread-safety: none; an answerer belongs to its loop.
- * Errors: none to the caller. What the stored files cannot answer is a 503, logged at most once a
- * second.
+ * Errors: none to the caller. What the stored files cannot answer is a 503, what is too large a 500;
+ * logged at most once a second.
  */
 #ifndef VITRINE_SERVICE_ANSWER_H
 #define VITRINE_SERVICE_ANSWER_H
@@ -44,7 +44,7 @@ struct answerer {
     atomic_uint_fast64_t cold_refusals; /* of them, those that were not answered at all */
     struct head_writer heads;
     struct gzip gzip;
-    size_t answer_size; /* bytes of a body; instead of a larger one: 503 */
+    size_t answer_size; /* bytes of a body; instead of a larger one: 500 */
     int route;          /* that answered last, by its place; -1: none did */
     struct arena arena;
     struct arena row_arena;

@@ -27,7 +27,7 @@ struct bounds {
     int64_t idle_ms;      /* between requests */
     int64_t send_ms;      /* without a byte of an answer taken */
     uint32_t body_size;   /* bytes of a request's body, HTTP_BODY_MAX at most: 413 */
-    size_t answer_size;   /* bytes of a body; instead of a larger one: 503 */
+    size_t answer_size;   /* bytes of a body; instead of a larger one: 500 */
 };
 
 /* The defaults of the options. */

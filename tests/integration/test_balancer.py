@@ -364,6 +364,14 @@ class TestRetried(Case):
                 self.assertGreater(len(bad.requests), 0)
                 running.stop()
 
+    def test_an_answer_that_no_node_can_give_takes_none_of_them_out(self):
+        nodes = [self.serve("--answer-size", "1K")[1] for _ in range(2)]
+        running = self.balance(nodes=nodes)
+        for _ in range(3 * len(nodes)):  # more failures than take a node out
+            self.assertEqual(self.get("/asked/2").status, 500)
+            self.assertEqual(self.get("/asked/1").status, 200)
+        self.assertNotIn("no live upstreams", running.errors())
+
     def test_two_of_three_nodes_may_be_down(self):
         self.balance()
         for process, _ in self.nodes[:2]:

@@ -132,10 +132,12 @@ class TestSmallAnswers(ServedCase):
 
     arguments = ("--threads", 1, "--answer-size", "1K")
 
-    def test_a_larger_answer_is_503_and_the_connection_goes_on(self):
+    def test_a_larger_answer_is_500_and_the_connection_goes_on(self):
         with Client(self.port) as client:
             client.send(get("/branches?count=300") + get("/branches/1"))
-            self.assertEqual(client.answer().status, 503)
+            answer = client.answer()
+            self.assertEqual((answer.status, answer.body),
+                             (500, b"Error: the answer is too large"))
             self.assertEqual(client.answer().status, 200)
         self.assertIn("more than the 1024 it may have", self.service.stderr)
 
