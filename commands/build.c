@@ -115,7 +115,33 @@ static void log_failure(struct said *said, const struct buffer *failures, const 
     snprintf(said->reason, sizeof said->reason, "%s", msg->text);
 }
 
-/* Follows the source. A build that fails is logged and tried again at the next turn. */
+/* One turn: a build when it is needed, and then what is current is published; both log how they end. */
+static enum err build_next(struct build_options *wanted, struct publisher *publisher,
+                           struct said *said, struct build_result *result)
+{
+    struct errmsg msg;
+    enum err published;
+    enum err rc;
+
+    buffer_clear(wanted->failures);
+    rc = build_release(wanted, false, result, &msg);
+    if (rc == ERR_NONE && !result->is_current) {
+        log_info("release_built",
+                 "release=%06" PRIu64 " rows=%" PRIu64 " bytes=%" PRIu64 " ms=%" PRId64,
+                 result->number, result->row_count, result->file_bytes, result->elapsed_ms);
+    }
+    if (rc == ERR_NONE) {
+        said->reason[0] = '\0';
+        wanted->force = false;
+        wanted->accepted = result->is_current ? wanted->accepted : 0;
+    } else if (rc != ERR_INTERRUPTED) {
+        log_failure(said, wanted->failures, &msg);
+    }
+    published = publisher_follow(publisher);
+    return rc == ERR_NONE ? published : rc;
+}
+
+/* Follows the source. A turn that fails is tried again at the next one. */
 static enum err build_forever(struct build_options *wanted, struct publisher *publisher,
                               int64_t every_ms, struct build_note *note)
 {
@@ -124,28 +150,13 @@ static enum err build_forever(struct build_options *wanted, struct publisher *pu
     buffer_init(&said.failures, CHECK_FAILURES_MAX);
     while (!interrupt_requested()) {
         struct build_result result;
-        struct errmsg msg;
         enum err rc;
 
-        buffer_clear(wanted->failures);
         build_note_begin(note);
-        rc = build_release(wanted, false, &result, &msg);
+        rc = build_next(wanted, publisher, &said, &result);
         if (rc != ERR_INTERRUPTED) {
             build_note_end(note, rc, &result, wanted->failures);
         }
-        if (rc == ERR_NONE && !result.is_current) {
-            log_info("release_built",
-                     "release=%06" PRIu64 " rows=%" PRIu64 " bytes=%" PRIu64 " ms=%" PRId64,
-                     result.number, result.row_count, result.file_bytes, result.elapsed_ms);
-        }
-        if (rc == ERR_NONE) {
-            said.reason[0] = '\0';
-            wanted->force = false;
-            wanted->accepted = result.is_current ? wanted->accepted : 0;
-        } else if (rc != ERR_INTERRUPTED) {
-            log_failure(&said, wanted->failures, &msg);
-        }
-        publisher_follow(publisher);
         if (!interrupt_requested()) {
             interrupt_sleep(every_ms);
         }

@@ -1,5 +1,5 @@
 /*
- * What the last build came to, as a file in the text format of Prometheus, for the textfile collector of
+ * What the last build came to, and its publishing, as a file in the text format of Prometheus, for the textfile collector of
  * its node exporter: a build that runs by a timer is over when somebody asks.
  *
  * The file is replaced as a whole. One that cannot be written is logged, once in a row; nothing else
@@ -28,7 +28,7 @@ struct build_note {
 void build_note_begin(struct build_note *note);
 
 /*
- * It ended with RC; RESULT counts when that is ERR_NONE. FAILURES has a line for each check that failed.
+ * It ended with RC, its publishing included; RESULT counts when that is ERR_NONE. FAILURES has a line for each check that failed.
  * A look that found what the one before it found is written every 10 s only.
  */
 void build_note_end(struct build_note *note, enum err rc, const struct build_result *result,

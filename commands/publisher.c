@@ -73,7 +73,7 @@ static void log_published(struct publisher *publisher, const struct publish_resu
     }
 }
 
-void publisher_follow(struct publisher *publisher)
+enum err publisher_follow(struct publisher *publisher)
 {
     struct publish_result result;
     struct errmsg msg;
@@ -83,7 +83,7 @@ void publisher_follow(struct publisher *publisher)
     if (publisher->options.to == NULL || interrupt_requested() ||
         !root_current_number(publisher->options.root, &number) ||
         (publisher->has_published && publisher->number == number)) {
-        return;
+        return ERR_NONE;
     }
     rc = publish_release(&publisher->options, &result, &msg);
     if (rc == ERR_NONE) {
@@ -92,4 +92,5 @@ void publisher_follow(struct publisher *publisher)
         log_error("publish_failed", "reason=\"%s\"", msg.text);
         publisher->failure = msg;
     }
+    return rc;
 }

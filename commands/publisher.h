@@ -39,7 +39,10 @@ MUST_CHECK enum err publisher_begin(struct publisher *publisher,
 /* Publishes once and prints what was done. */
 MUST_CHECK enum err publisher_work(const struct publisher *publisher, struct errmsg *msg);
 
-/* Publishes when another release is current than the one published last; logs it, and failures. */
-void publisher_follow(struct publisher *publisher);
+/*
+ * Publishes when another release is current than the one published last; logs it, and failures, whose
+ * error it returns all the same.
+ */
+MUST_CHECK enum err publisher_follow(struct publisher *publisher);
 
 #endif

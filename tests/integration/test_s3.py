@@ -47,6 +47,11 @@ class BucketCase(support.TestCase):
                 "sqlite:" + self.shelf.source, "--root", self.shelf.root, *self.shelf.signing,
                 "--publish", self.url, *more)
 
+    def read(self, path):
+        """The text of a file."""
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+
     def publish(self, *more, check=True, env=None):
         """Builds when something changed, and publishes."""
         return support.vitrine(*self.build_arguments(*more), check=check, env=env or self.env,
@@ -443,11 +448,15 @@ class TestCut(BucketCase):
 
     def test_a_publish_that_fails_is_tried_again_and_told_once(self):
         self.proxy.fault = lambda method, path: 503
-        builder = self.start(*self.build_arguments("--every", "200ms"), env=self.env)
+        note = self.path("vitrine.prom")
+        builder = self.start(*self.build_arguments("--every", "200ms", "--metrics", note),
+                             env=self.env)
         support.wait_until(lambda: "error publish_failed" in builder.stderr, 60)
         time.sleep(3)
+        self.assertIn('outcome{outcome="failed"} 1', self.read(note))
         self.proxy.reset()
         support.wait_until(lambda: "info publish_recovered release=000001" in builder.stderr, 60)
+        support.wait_until(lambda: 'outcome{outcome="failed"} 0' in self.read(note), 5)
         self.assertEqual(1, builder.stderr.count("publish_failed"), builder.stderr)
         self.assertEqual(1, builder.stderr.count("release_published"))
         self.pull()
@@ -590,6 +599,21 @@ class TestTrust(BucketCase):
         self.publish()
         self.pull()
         self.assertEqual("releases/000003", self.current())
+
+    def test_a_pointer_that_another_builder_moved_meanwhile_is_not_moved_back(self):
+        self.publish()
+        other = "000009 0123456789abcdef\n"
+
+        def publish_between(method, path):
+            if method == "PUT" and path.endswith("000002/manifest.json"):
+                self.proxy.fault = lambda method, path: None
+                self.put_text("current", other)
+
+        self.change(1)
+        self.proxy.fault = publish_between
+        self.assert_fails(3, f"somebody else published to {self.url} meanwhile; only one builder may",
+                          self.publish(check=False))
+        self.assertEqual(other, self.read(SERVER.path(f"{self.prefix}/current")))
 
     def test_a_release_that_is_there_is_never_replaced_by_another_one(self):
         self.publish()
