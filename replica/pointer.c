@@ -11,6 +11,11 @@
 #include "base/file.h"
 #include "replica/release.h"
 
+bool pointer_equal(const struct pointer *a, const struct pointer *b)
+{
+    return a->number == b->number && a->manifest_hash == b->manifest_hash;
+}
+
 char *pointer_write(const struct pointer *pointer, char *text)
 {
     char name[24];

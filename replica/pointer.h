@@ -27,6 +27,8 @@ struct pointer {
     uint64_t manifest_hash;
 };
 
+bool pointer_equal(const struct pointer *a, const struct pointer *b);
+
 /* False unless TEXT is what pointer_write writes, to the last byte. */
 bool pointer_parse(struct slice text, struct pointer *out);
 

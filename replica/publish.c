@@ -130,6 +130,23 @@ static enum err check_number(const struct publishing *publish, struct errmsg *ms
     return rc;
 }
 
+/* Another builder is at work there: it would be hard to say whose release is the newest. */
+static enum err check_unmoved(struct publishing *publish, struct errmsg *msg)
+{
+    const struct pointer before = publish->theirs;
+    bool had_theirs = publish->has_theirs;
+    enum err rc = read_pointer(publish, msg);
+
+    if (rc == ERR_NONE && (publish->has_theirs != had_theirs ||
+                           (had_theirs && !pointer_equal(&publish->theirs, &before)))) {
+        rc = err_set(msg, ERR_REFUSED,
+                     "somebody else published to %s meanwhile; only one builder may, stop the other "
+                     "one or give it a prefix of its own",
+                     publish->options->to);
+    }
+    return rc;
+}
+
 /* A release that is there never changes. */
 static enum err check_manifest(struct publishing *publish, struct errmsg *msg)
 {
@@ -152,8 +169,7 @@ static enum err check_manifest(struct publishing *publish, struct errmsg *msg)
 
 static bool is_published(const struct publishing *publish)
 {
-    return publish->has_theirs && publish->theirs.number == publish->ours.number &&
-           publish->theirs.manifest_hash == publish->ours.manifest_hash;
+    return publish->has_theirs && pointer_equal(&publish->theirs, &publish->ours);
 }
 
 /* Old releases that cannot be removed are no failure; the next publish tries again. */
@@ -186,6 +202,12 @@ static enum err follow(struct publishing *publish, struct errmsg *msg)
     }
     if (rc == ERR_NONE) {
         rc = publish_send(publish, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = check_unmoved(publish, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = publish_point(publish, msg);
     }
     if (rc == ERR_NONE && publish->options->keep > 0) {
         retire(publish);

@@ -5,7 +5,7 @@
  *   1. ROOT/current is verified, every page of it.
  *   2. Files that the release which the bucket points to has, too, are copied within the bucket.
  *   3. All others are put; what is there already is compared by its MD5.
- *   4. manifest.json is put, and then the pointer.
+ *   4. manifest.json is put, and then the pointer, unless that has moved since step 1.
  *   5. Releases beyond the newest are removed, never the one that is pointed to.
  *
  *   ROOT/.publish/     the pointer and manifests that are compared, and lists; removed at the end
@@ -15,8 +15,8 @@
  * builder a place.
  *
  * Errors: ERR_USAGE (the place), ERR_SOURCE, ERR_NOT_FOUND (no such bucket; no current release),
- * ERR_REFUSED (the bucket holds what this root never had), ERR_CORRUPT (the release here is damaged),
- * ERR_SYSTEM, ERR_INTERRUPTED.
+ * ERR_REFUSED (the bucket holds what this root never had, or another builder publishes to it),
+ * ERR_CORRUPT (the release here is damaged), ERR_SYSTEM, ERR_INTERRUPTED.
  */
 #ifndef VITRINE_REPLICA_PUBLISH_H
 #define VITRINE_REPLICA_PUBLISH_H

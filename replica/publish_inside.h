@@ -33,8 +33,11 @@ struct publishing {
 MUST_CHECK enum err publish_fetch(struct publishing *publish, const char *folder, const char *name,
                                   bool *is_there, struct errmsg *msg);
 
-/* Puts all of the release into the bucket, the pointer last. */
+/* Puts all of the release into the bucket but the pointer, the manifest last. */
 MUST_CHECK enum err publish_send(struct publishing *publish, struct errmsg *msg);
+
+/* Has the bucket point to it. */
+MUST_CHECK enum err publish_point(struct publishing *publish, struct errmsg *msg);
 
 /* Removes releases beyond those to keep from the bucket, which points to ours. */
 MUST_CHECK enum err publish_retire(struct publishing *publish, struct errmsg *msg);

@@ -114,16 +114,6 @@ static enum err put_one(struct publishing *publish, const char *from, const char
                   &bytes, msg);
 }
 
-static enum err put_pointer(struct publishing *publish, struct errmsg *msg)
-{
-    char text[POINTER_TEXT_MAX];
-    char *path = path_join(publish->scratch, POINTER_NAME);
-    enum err rc = file_write(path, slice_str(pointer_write(&publish->ours, text)), msg);
-
-    free(path);
-    return rc == ERR_NONE ? put_one(publish, publish->scratch, POINTER_NAME, "", msg) : rc;
-}
-
 /* The order is what keeps a node from ever seeing a part of it. */
 enum err publish_send(struct publishing *publish, struct errmsg *msg)
 {
@@ -133,8 +123,17 @@ enum err publish_send(struct publishing *publish, struct errmsg *msg)
     if (rc == ERR_NONE) {
         rc = put_files(publish, msg);
     }
-    if (rc == ERR_NONE) {
-        rc = put_one(publish, publish->release->dir, manifest_name, publish->folder, msg);
-    }
-    return rc == ERR_NONE ? put_pointer(publish, msg) : rc;
+    return rc == ERR_NONE
+               ? put_one(publish, publish->release->dir, manifest_name, publish->folder, msg)
+               : rc;
+}
+
+enum err publish_point(struct publishing *publish, struct errmsg *msg)
+{
+    char text[POINTER_TEXT_MAX];
+    char *path = path_join(publish->scratch, POINTER_NAME);
+    enum err rc = file_write(path, slice_str(pointer_write(&publish->ours, text)), msg);
+
+    free(path);
+    return rc == ERR_NONE ? put_one(publish, publish->scratch, POINTER_NAME, "", msg) : rc;
 }

@@ -139,14 +139,17 @@ static const struct meaning *find_meaning(const char *text)
     return NULL;
 }
 
-/* As one line without quotes, which it will stand between, and without numbers for S3's support. */
+/*
+ * As one line without quotes, which it will stand between, without numbers for S3's support, and without
+ * what a terminal would obey: a server may have written it.
+ */
 static void copy_complaint(char *out, const char *text)
 {
     size_t len = 0;
     const char *end = strstr(text, ", request id:");
 
     for (const char *p = text; *p != '\0' && p != end && len < COMPLAINT_MAX - 1; p++) {
-        char c = *p == '"' ? '\'' : *p == '\n' || *p == '\t' ? ' ' : *p;
+        char c = *p == '"' ? '\'' : (*p > 0 && *p < ' ') || *p == '\x7f' ? ' ' : *p;
 
         if (c != ' ' || (len > 0 && out[len - 1] != ' ')) {
             out[len++] = c;
