@@ -303,7 +303,7 @@ class TestPrometheus(ServedCase):
         self.processes[0].send(signal.SIGKILL)
         self.processes[0].wait()
         self.assertEqual(self.write().status, 503)
-        self.prometheus.wait_for_alert("VitrineDown", self.primary)
+        self.prometheus.wait_for_alert("VitrinePrimaryDown", self.primary)
         self.prometheus.wait_for_alert("VitrinePrimaryAway", self.node)
         self.assertNotIn(("VitrineErrors", self.primary), self.prometheus.firing())
 
