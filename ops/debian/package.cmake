@@ -20,7 +20,7 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "rsync (>= 3.2.4), systemd | systemd-standalone-sysusers")
-set(CPACK_DEBIAN_PACKAGE_SUGGESTS "openssh-client, nginx, python3, rclone, postgresql")
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "logrotate, openssh-client, nginx, python3, rclone, postgresql")
 set(debian ${CMAKE_CURRENT_LIST_DIR})
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${debian}/postinst ${debian}/prerm ${debian}/postrm
     ${debian}/conffiles)
@@ -57,4 +57,5 @@ install(DIRECTORY ops/systemd/ DESTINATION /lib/systemd/system PATTERN sysusers.
 install(FILES ${debian}/etc/node.env ${debian}/etc/builder.env ${debian}/etc/primary.env
         DESTINATION /etc/vitrine PERMISSIONS ${for_root})
 install(PROGRAMS ${debian}/etc/alert DESTINATION /etc/vitrine)
+install(FILES ${debian}/logrotate DESTINATION /etc/logrotate.d RENAME vitrine)
 include(CPack)

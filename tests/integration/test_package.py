@@ -10,6 +10,7 @@ import threading
 import time
 import unittest
 
+import balancer
 import booted
 import netns
 import package
@@ -75,10 +76,11 @@ class Package(support.TestCase):
         self.assertRegex(symbols, r" __\w+_chk@GLIBC")  # of _FORTIFY_SOURCE
 
     def test_everything_below_etc_is_a_conffile(self):
-        found = sorted("/etc/vitrine/" + name for name in os.listdir(self.tree + "/etc/vitrine"))
+        found = sorted(os.path.join(folder, name).removeprefix(self.tree)
+                       for folder, _, names in os.walk(self.tree + "/etc") for name in names)
         listed = package.run("dpkg-deb", "-I", package.build(), "conffiles").stdout.split()
         self.assertEqual(found, sorted(listed))
-        self.assertEqual(["vitrine"], os.listdir(self.tree + "/etc"))
+        self.assertEqual(["logrotate.d", "vitrine"], sorted(os.listdir(self.tree + "/etc")))
 
     def test_the_definitions_that_come_along_are_found_and_can_be_used(self):
         done = self.program("generate", "--scale", "10", "--only", "products", "exports")
@@ -151,26 +153,22 @@ class Package(support.TestCase):
                            *(self.path(name) for name in (*SERVICES, *OTHERS)), check=False)
         self.assertEqual((0, ""), (done.returncode, done.stderr))
 
+    @unittest.skipUnless(shutil.which("logrotate"), "there is no program logrotate")
+    def test_logrotate_takes_its_part(self):
+        text = self.read("/etc/logrotate.d/vitrine").replace("su vitrine vitrine\n", "")
+        log = self.path("access.log")
+        for name, content in (("rotate", text.replace("/var/log/vitrine", self.folder)),
+                              ("access.log", "a line\n")):
+            with open(self.path(name), "w", encoding="utf-8") as file:
+                file.write(content)
+        package.run("logrotate", "--force", "--state", self.path("state"), self.path("rotate"))
+        self.assertEqual([False, True], [os.path.exists(log), os.path.exists(log + ".1")])
+
     @unittest.skipUnless(shutil.which("lintian"), "there is no program lintian")
     def test_lintian_has_nothing_to_say_against_it(self):
         done = package.run("lintian", "--allow-root", package.build(), check=False)
         self.assertEqual((0, ""), (done.returncode, done.stdout))
 
-
-BALANCER = """
-daemon off;
-pid nginx.pid;
-events {{}}
-http {{
-  access_log off;
-  client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
-  uwsgi_temp_path uwsgi; scgi_temp_path scgi;
-  server {{
-    listen 80;
-    location / {{ proxy_pass http://{node}:{port}; }}
-  }}
-}}
-"""
 
 class Machines(unittest.TestCase):
     """Minimal Debian machines on one switch, with a folder."""
@@ -246,6 +244,22 @@ class OneMachine(Machines):
         self.assertEqual(["1", "1", "2", "3", "5", "8", "8"], numbers)
         self.assertIn('target="/next"', machine.run("cat", "/var/log/vitrine/access.log").stdout)
 
+    def test_3_logs_that_are_rotated_go_on_in_a_new_file(self):
+        machine = self.machine
+        log = "/var/log/vitrine/access.log"
+        script = re.search(r"postrotate\n(.*)\n +endscript",
+                           machine.run("cat", "/etc/logrotate.d/vitrine").stdout)[1]
+        pid = machine.property("vitrine-primary", "MainPID")
+        machine.run("mv", log, log + ".1")
+        machine.run("sh", "-ec", script)
+        with machine.machine:
+            support.wait_until(lambda: support.get(PORT, "/current?rotated") and
+                               'target="/current?rotated"' in
+                               machine.run("cat", log, check=False).stdout, 10, "a new log")
+        self.assertEqual(pid, machine.property("vitrine-primary", "MainPID"))
+        self.assertEqual("", machine.run("systemctl", "list-units", "-q", "vitrine-serve.service",
+                                         "--state=active").stdout)
+
     def test_4_a_removal_stops_all_and_keeps_releases_and_settings(self):
         machine = self.machine
         machine.run("dpkg", "-r", "vitrine")
@@ -268,6 +282,7 @@ class OneMachine(Machines):
     def test_6_a_purge_removes_releases_settings_and_links_but_not_what_somebody_put_there(self):
         machine = self.machine
         machine.write("/etc/vitrine/shop.key", "secret")
+        machine.write("/var/lib/vitrine/.publish/list", "of a publish that was killed")
         machine.run("dpkg", "-P", "vitrine")
         self.assertEqual(["shop.key"], os.listdir(machine.path("/etc/vitrine")))
         self.assertEqual([], [name for name in os.listdir(machine.path("/var/lib/vitrine"))
@@ -286,6 +301,9 @@ class FreshNode(Machines):
 
     @classmethod
     def setUpClass(cls):
+        why = balancer.why_not()
+        if why:
+            raise unittest.SkipTest(why)
         super().setUpClass()
         cls.builder, _ = cls.begin("builder")
         cls.node, _ = cls.begin("node")
@@ -337,27 +355,18 @@ class FreshNode(Machines):
     @classmethod
     def balance(cls):
         """nginx on a machine of its own."""
-        machine = cls.lab.machines["balancer"]
-        prefix = os.path.join(cls.folder, "nginx")
-        os.mkdir(prefix)
-        os.chmod(cls.folder, 0o755)
-        with open(os.path.join(prefix, "nginx.conf"), "w", encoding="utf-8") as file:
-            file.write(BALANCER.format(node=cls.node.machine.address,
-                                       port=PORT))
-        with machine:
-            nginx = subprocess.Popen(  # pylint: disable=consider-using-with
-                ["nginx", "-p", prefix, "-c", "nginx.conf", "-e", "error.log"],
-                stdin=subprocess.DEVNULL)
-            cls.addClassCleanup(nginx.wait)
-            cls.addClassCleanup(nginx.terminate)
-            support.wait_until(lambda: support.answers(80), 10, "the balancer")
+        with cls.lab.machines["balancer"]:
+            running = balancer.Balancer(f"[balancer]\nlisten = 0.0.0.0:{PORT}\n[nodes]\n"
+                                        f"node = {cls.node.machine.address}:{PORT}\n[cache]\n"
+                                        "folder = cache\n", port=PORT)
+        cls.addClassCleanup(running.stop)
 
     # What the tests ask for.
 
     def through_balancer(self, path="/branches/7"):
         """The answer to a client of the balancer."""
         with self.lab.machines["balancer"]:
-            return support.get(80, path)
+            return support.get(PORT, path)
 
     def ready(self):
         """What /readyz of the node says."""
@@ -405,6 +414,7 @@ class FreshNode(Machines):
         support.wait_until(lambda: self.ready() == (200, "ready\n"), 20, "a node that is ready")
         answer = self.through_balancer()
         self.assertEqual(200, answer.status)
+        self.assertIn("x-cache", answer.headers)
         self.assertIn('"id":7', answer.text)
         done = self.node.run("runuser", "-u", "vitrine", "--", "vitrine", "verify", "--root",
                              "/var/lib/vitrine")
