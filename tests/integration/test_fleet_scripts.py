@@ -70,6 +70,7 @@ class Install(Machine):
             self.run_script("fleet-install", 0)
             self.assertIn(url, self.calls(command)[0])
             self.assertIn("--force-confold", self.calls("apt-get")[0])
+            self.assertIn("DPkg::Lock::Timeout=", self.calls("apt-get")[0])
 
     def test_another_package_is_not_installed(self):
         write(self.path("package"), "another package")
@@ -187,6 +188,16 @@ class Secrets(Machine):
         self.run_script("fleet-secrets", 0)
         self.stand_in("aws", "exit 254")
         self.run_script("fleet-secrets", 254)
+        self.assertEqual("*:*:*:*:first\n", read(self.path("pgpass")))
+
+    def test_a_file_that_its_user_could_not_read_is_not_put_in_place(self):
+        self.stand_in("chown", "exit 1")
+        self.settings["PASSWORD_SECRET"] = "arn:1"
+        write(self.path("secret"), "first")
+        self.run_script("fleet-secrets", 1)
+        self.assertFalse(os.path.exists(self.path("pgpass")))
+        self.stand_in("chown")
+        self.run_script("fleet-secrets", 0)
         self.assertEqual("*:*:*:*:first\n", read(self.path("pgpass")))
 
     def test_a_new_certificate_reloads_nginx_and_an_old_one_does_not(self):

@@ -14,13 +14,13 @@ locals {
         minutes     = 15
       }
       nodes-not-ready = {
-        description = "Fewer than half of the nodes answer /readyz, or no balancer says how many."
+        description = "Half of the nodes or fewer answer /readyz, so that none is replaced by itself, or no balancer says how many."
         namespace   = var.metrics_namespace
         metric      = "ReadyNodes"
         dimensions  = {}
         statistic   = "Minimum"
         comparison  = "LessThanThreshold"
-        threshold   = ceil(var.size / 2)
+        threshold   = floor(var.size / 2) + 1
         minutes     = 3
       }
       release-old = {
