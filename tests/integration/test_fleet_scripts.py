@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import re
+import socket
 import stat
 import subprocess
 import sys
@@ -388,6 +389,20 @@ class Nodes(Machine):
         self.assertEqual([{"MetricName": "ReadyNodes", "Value": 2},
                           {"MetricName": "ReleaseAgeSeconds", "Value": 7200.5, "Unit": "Seconds"}],
                          json.loads(re.search(r"--metric-data (\[.*\])", call)[1]))
+
+    def test_a_primary_that_answers_anything_is_told_apart_from_one_that_does_not(self):
+        silent = socket.create_server(("127.0.0.1", 0))  # as the socket of systemd
+        self.addCleanup(silent.close)
+        port = support.free_port()
+        with node("127.0.0.1", port, ready=lambda: False):
+            for address, value in ((f"127.0.0.1:{port}", 1),
+                                   (f"127.0.0.1:{silent.getsockname()[1]}", 0),
+                                   (f"127.0.0.1:{support.free_port()}", 0)):
+                write(self.log, "")
+                self.settings["PRIMARY"] = address
+                self.look()
+                self.assertIn(f'{{"MetricName": "PrimaryAnswers", "Value": {value}}}',
+                              self.calls("aws cloudwatch")[0])
 
     def test_a_fleet_file_is_one_that_nginx_gets_rendered_from(self):
         render = os.path.join(support.ROOT, "ops", "nginx", "render.py")

@@ -667,6 +667,16 @@ class TestMessages(BucketCase):
             self.assert_fails(1, "there is no program rclone, which talks to s3:// buckets; apt "
                               "install rclone", done)
 
+    def test_what_a_server_says_cannot_write_to_a_terminal_or_a_log(self):
+        fake = self.path("rclone")
+        with open(fake, "w", encoding="utf-8") as file:
+            file.write('#!/bin/sh\nprintf \'{"level":"error","msg":"a \\\\u001b[31mb\\\\rc'
+                       '\\\\u007fd"}\\n\' >&2\nexit 1\n')
+        os.chmod(fake, 0o755)
+        self.env["PATH"] = f"{self.folder}:{self.env['PATH']}"
+        done = self.pull(check=False)
+        self.assert_fails(1, "rclone ended with exit code 1: a [31mb c d\n", done)
+
     def test_a_key_that_is_not_known_is_told(self):
         self.env["AWS_ACCESS_KEY_ID"] = "nobody"
         for done in self.both():

@@ -118,13 +118,13 @@ KEY = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:key"
 PLANNED = [
     ("small", {}, {"aws_instance": 2, "aws_autoscaling_group": 1, "aws_eip": 2,
                    "aws_db_instance": 1, "aws_nat_gateway": 1, "aws_lb": 0, "aws_s3_bucket": 0,
-                   "aws_cloudwatch_metric_alarm": 5}),
+                   "aws_cloudwatch_metric_alarm": 6}),
     ("small", {"package_url": "https://example.com/vitrine.deb", "signing_secret": KEY,
                "trusted_keys": '["ed25519 AAAA"]', "tls_secret": KEY,
                "mail": '["oncall@example.com"]'}, {"aws_sns_topic_subscription": 1}),
     ("large", {}, {"aws_instance": 4, "aws_nat_gateway": 3, "aws_lb": 1, "aws_s3_bucket": 1,
                    "aws_db_instance": 1, "aws_lb_target_group_attachment": 3, "aws_eip": 3,
-                   "aws_cloudwatch_metric_alarm": 8}),
+                   "aws_cloudwatch_metric_alarm": 9}),
     ("large", {"source_url": "postgres://vitrine@db.example.com/shop",
                "source_cidrs": '["10.9.0.12/32"]',
                "certificate_arn": "arn:aws:acm:eu-west-1:111122223333:certificate/1"},
@@ -300,6 +300,17 @@ class WithTerraform(support.TestCase):
             flows, entrance = json.loads(output)["planned_values"]["outputs"]["table"]["value"]
             found = {f"{flow['from']} -> {flow['to']}:{flow['port']}" for flow in flows.values()}
             self.assertEqual(expected, found | {f"clients -> {entrance}"})
+
+    def test_half_of_a_fleet_that_is_not_ready_raises_an_alarm(self):
+        tree = stand_in(TREE, self.path("tree"))
+        for nodes, least in ((2, 2), (3, 2), (4, 3), (9, 5)):
+            code, output = self.planned(tree, "large", {"nodes": str(nodes)},
+                                        f"-out={self.path('plan')}")
+            self.assertEqual(0, code, output[-2000:])
+            output = self.terraform(os.path.join(tree, "examples", "large"), "show", "-json",
+                                    self.path("plan"))[1]
+            found = re.search(r'"metric_name":"ReadyNodes"[^{}]*?"threshold":(\d+)', output)
+            self.assertEqual(least, int(found[1]), nodes)
 
     def test_what_is_wrong_is_refused_with_what_to_write(self):
         tree = stand_in(TREE, self.path("tree"))

@@ -34,6 +34,18 @@ locals {
         minutes     = 5
       }
     },
+    var.has_primary ? {
+      primary-away = {
+        description = "The primary answers no balancer: writes are answered 503."
+        namespace   = var.metrics_namespace
+        metric      = "PrimaryAnswers"
+        dimensions  = {}
+        statistic   = "Maximum"
+        comparison  = "LessThanThreshold"
+        threshold   = 1
+        minutes     = 3
+      }
+    } : {},
     var.has_front ? {
       balancers-unhealthy = {
         description = "The load balancer finds a balancer that does not answer /healthz."

@@ -26,6 +26,12 @@ variable "balancer_ids" {
   type        = list(string)
 }
 
+variable "has_primary" {
+  description = "Whether the balancers send writes to a primary."
+  type        = bool
+  default     = true
+}
+
 variable "has_front" {
   description = "Whether there is a network load balancer."
   type        = bool

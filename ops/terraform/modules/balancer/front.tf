@@ -35,6 +35,25 @@ resource "aws_lb_target_group_attachment" "front" {
   count            = var.has_front ? length(var.subnets) : 0
   target_group_arn = aws_lb_target_group.front[0].arn
   target_id        = aws_instance.this[count.index].id
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+# A machine answers some minutes after it was made, and all of them are replaced at once: those before go
+# on until then, because what an object needs is destroyed after it.
+resource "terraform_data" "front_is_up" {
+  count            = var.has_front ? length(var.subnets) : 0
+  triggers_replace = aws_lb_target_group_attachment.front[count.index].id
+
+  provisioner "local-exec" {
+    command = "sleep ${var.boot_seconds}"
+  }
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_lb_listener" "http" {

@@ -129,6 +129,16 @@ variable "has_front" {
   default     = false
 }
 
+variable "boot_seconds" {
+  description = "How long an apply waits for new balancers behind a front before the old ones go."
+  type        = number
+  default     = 300
+  validation {
+    condition     = var.boot_seconds >= 0 && var.boot_seconds <= 1800 && floor(var.boot_seconds) == var.boot_seconds
+    error_message = "boot_seconds is 0 to 1800: what a machine takes to install the package and find the nodes."
+  }
+}
+
 variable "front_subnets" {
   description = "Public subnets of it."
   type        = list(string)

@@ -81,6 +81,7 @@ locals {
     SERVE_PORT         = local.ports.serve
     ADMIN_PORT         = local.ports.admin
     METRICS_NAMESPACE  = var.metrics_namespace
+    PRIMARY            = local.is_balancer ? var.primary : ""
     RENDER             = local.package.render
     FLEET_HEAD         = local.files.fleet_head
     FLEET_FILE         = local.files.fleet
