@@ -95,6 +95,14 @@ class TestFiles(support.TestCase):
             for option in re.findall(r"--[a-z-]+", rest):
                 self.assertIn(f"  {option} ", usage, f"vitrine {command} {rest}")
 
+    def test_what_the_runbook_stops_is_not_started_again_by_its_socket(self):
+        text = monitoring.RUNBOOK.read_text(encoding="utf-8")
+        stops = re.findall(r"systemctl (?:stop|disable --now)([^#`\n]*(?:\n[a-z][^#`\n]*)?)", text)
+        self.assertGreater(len(stops), 2)
+        for units in stops:
+            for unit in re.findall(r"\bvitrine-(?:serve|primary)(?![.\w-])", units):
+                self.assertIn(f"{unit}.socket", units.split())
+
     @unittest.skipIf(monitoring.missing("promtool"), monitoring.missing("promtool"))
     def test_every_query_of_the_dashboard_can_be_parsed(self):
         rules = [{"record": f"panel:{i}", "expr": expression}
