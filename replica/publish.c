@@ -139,10 +139,11 @@ static enum err check_unmoved(struct publishing *publish, struct errmsg *msg)
 
     if (rc == ERR_NONE && (publish->has_theirs != had_theirs ||
                            (had_theirs && !pointer_equal(&publish->theirs, &before)))) {
-        rc = err_set(msg, ERR_REFUSED,
-                     "somebody else published to %s meanwhile; only one builder may, stop the other "
-                     "one or give it a prefix of its own",
-                     publish->options->to);
+        rc =
+            err_set(msg, ERR_REFUSED,
+                    "somebody else published to %s meanwhile; only one builder may, stop the other "
+                    "one or give it a prefix of its own",
+                    publish->options->to);
     }
     return rc;
 }

@@ -243,8 +243,8 @@ static bool is_single(const struct run *run)
     const struct action *action = run->job->action;
     const struct statement *only = &action->statements[0];
 
-    return run->job->key.len == 0 && action->statement_count == 1 && only->each < 0 && !only->is_rows &&
-           begins_with_change(only->sql[SQL_POSTGRES]) && !reply_may_fail(run);
+    return run->job->key.len == 0 && action->statement_count == 1 && only->each < 0 &&
+           !only->is_rows && begins_with_change(only->sql[SQL_POSTGRES]) && !reply_may_fail(run);
 }
 
 /*
