@@ -228,6 +228,16 @@ class OneMachine(Machines):
         support.wait_until(lambda: "vitrine-pull failed with 2" in
                            machine.journal("vitrine-alert@vitrine-pull"), 10, "the alert")
 
+    def test_2_a_socket_listens_on_an_address_that_is_not_there_yet(self):
+        machine = self.machine
+        drop_in = "/etc/systemd/system/vitrine-serve.socket.d/address.conf"
+        machine.write(drop_in, f"[Socket]\nListenStream=\nListenStream=10.99.99.1:{PORT}\n")
+        machine.run("systemctl", "daemon-reload")
+        machine.run("systemctl", "start", "vitrine-serve.socket")
+        machine.run("systemctl", "stop", "vitrine-serve.socket")
+        machine.run("rm", "-r", os.path.dirname(drop_in))
+        machine.run("systemctl", "daemon-reload")
+
     def test_3_a_primary_writes_and_keeps_what_it_wrote_over_a_restart(self):
         machine = self.machine
         source = "VITRINE_SOURCE=sqlite:/var/lib/vitrine/pex.db\n"
