@@ -320,6 +320,23 @@ class WithTerraform(support.TestCase):
                 self.assertEqual(1, code)
                 self.assertIn(message, " ".join(output.split()))
 
+    def test_tls_belongs_to_who_clients_come_to(self):
+        tree = stand_in(TREE, self.path("tree"))
+        for example, given, wrong, message in (
+                ("large", "certificate_arn      = var.certificate_arn", f'tls_secret = "{KEY}"',
+                 "give certificate_arn, not tls_secret"),
+                ("small", "tls_secret        = var.tls_secret",
+                 'certificate_arn = "arn:aws:acm:eu-west-1:111122223333:certificate/1"',
+                 "give tls_secret, not certificate_arn")):
+            path = os.path.join(tree, "examples", example, "main.tf")
+            text = read(path)
+            self.assertIn(given, text)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text.replace(given, wrong))
+            code, output = self.planned(tree, example, {})
+            self.assertEqual(1, code, example)
+            self.assertIn(message, " ".join(output.replace("│", " ").split()))
+
     def test_modules_without_a_provider_are_valid_and_their_tests_pass(self):
         found = []
         for folder in sorted({os.path.dirname(path) for path in

@@ -6,6 +6,15 @@ locals {
 output "url" {
   description = "What clients ask."
   value       = "${local.has_tls ? "https" : "http"}://${var.server_name == "" ? local.host : var.server_name}"
+
+  precondition {
+    condition     = !var.has_front || var.tls_secret == ""
+    error_message = "Behind a network load balancer nginx is asked by plain HTTP: give certificate_arn, not tls_secret."
+  }
+  precondition {
+    condition     = var.has_front || var.certificate_arn == ""
+    error_message = "Without a network load balancer TLS is nginx's: give tls_secret, not certificate_arn."
+  }
 }
 
 output "address" {
