@@ -611,7 +611,7 @@ class TestTrust(BucketCase):
 
         self.change(1)
         self.proxy.fault = publish_between
-        self.assert_fails(3, f"somebody else published to {self.url} meanwhile; only one builder may",
+        self.assert_fails(3, f"somebody else published to {self.url} meanwhile; only one builder",
                           self.publish(check=False))
         self.assertEqual(other, self.read(SERVER.path(f"{self.prefix}/current")))
 
