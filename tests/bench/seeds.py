@@ -42,20 +42,20 @@ Published = namedtuple("Published", "text mean_ms rate")
 Scenario = namedtuple("Scenario", "preset title published variants")
 
 SCENARIOS = {
-    "newest": Scenario("newest", "The last 20 % of the products, 2,000 a second", Published(
+    "newest": Scenario("newest", "Last 20 % of products, 2,000 a second", Published(
         "167 ms, 119,974 of 120,000 answered", 167, None),
         [("a node alone", 0, False)] +
         [(f"{nodes} node{'s' * (nodes > 1)}{', proxy_cache' * cache}", nodes, cache)
          for cache in (False, True) for nodes in (1, 2, 3)]),
-    "first": Scenario("first", "The first half of the products, 1,000 a second", Published(
+    "first": Scenario("first", "First half of products, 1,000 a second", Published(
         "18 ms, 59,996 of 60,000 answered", 18, None),
         [("a node alone", 0, False), ("1 node", 1, False)]),
     "steady": Scenario("steady", "1,000 a second of the read mix", Published(
         "5 ms, no errors", 5, None), [("a node alone", 0, False), ("2 nodes", 2, False)]),
-    "records": Scenario("records", "Reviews of 31 million records, 1,300 a second", Published(
+    "records": Scenario("records", "31 million records, 1,300 a second", Published(
         "under 1 s, 0.1 % errors at 1,300 a second", 1000, None),
         [("a node alone", 0, False), ("2 nodes", 2, False)]),
-    "visitors": Scenario("visitors", "250 new clients a second through four hops", Published(
+    "visitors": Scenario("visitors", "250 new clients a second, four hops", Published(
         "24 ms, 52 % errors", 24, None), [("front end, gateway, balancer, 2 nodes", 2, False)]),
 }
 COUNTER = Published("4,511 requests/s on one core, 8,492 on four", None, 4511)
@@ -295,12 +295,9 @@ def parse_options():
     return parser.parse_args()
 
 
-def main():
-    """The whole run."""
-    options = parse_options()
-    prepare.end_on_sigterm()
+def measure_all(options):
+    """{scenario: rows}."""
     wanted = options.only or [*SCENARIOS, "counter"]
-    found, failed = {}, 0
     with ExitStack() as stack:
         folder = stack.enter_context(prepare.folder(None))
         bench = {"products": options.products, "seconds": options.seconds,
@@ -310,19 +307,33 @@ def main():
             data = stack.enter_context(prepare.folder(data))
             prepare.release(data, options.products)
             bench["root"] = data / "root"
-        for name in wanted:
-            found[name] = run_counter(bench) if name == "counter" else run_reads(bench, name)
+        return {name: run_counter(bench) if name == "counter" else run_reads(bench, name)
+                for name in wanted}
+
+
+def report(found, options):
+    """Tables and charts; how many requests failed."""
+    failed = 0
     for name, rows in found.items():
         if name == "counter":
             show_counter(rows)
             failed += sum(row[3] for row in rows)
-            if options.charts:
-                draw_counter(options.charts, rows)
         else:
             show_reads(name, rows)
             failed += sum(one["failed"] for _, one in rows)
-            if options.charts:
-                draw_reads(options.charts, name, rows, options.products)
+        if options.charts and name == "counter":
+            draw_counter(options.charts, rows)
+        elif options.charts:
+            draw_reads(options.charts, name, rows, options.products)
+    return failed
+
+
+def main():
+    """The whole run."""
+    options = parse_options()
+    prepare.end_on_sigterm()
+    found = measure_all(options)
+    failed = report(found, options)
     if options.json:
         Path(options.json).write_text(json.dumps(
             {"machine": measure.machine(), "found": found}, indent=1) + "\n")
