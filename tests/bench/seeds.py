@@ -10,7 +10,6 @@ Exit code 1: a request failed. docs/performance.md explains the figures.
 
 import argparse
 import json
-import os
 import re
 import subprocess
 import sys
@@ -21,15 +20,16 @@ from pathlib import Path
 import chart
 import generator
 import measure
+import peer_servers
 import peers
 import prepare
 import presets
 import serve
 
 sys.path.insert(0, str(prepare.ROOT / "tests/integration"))
+import balancer as fleet_balancer  # pylint: disable=wrong-import-position
 import writing  # pylint: disable=wrong-import-position
 
-RENDER = prepare.ROOT / "ops/nginx/render.py"
 CONNECTIONS = 64
 WARM_S, WARM_RATE = 5, 1000
 AB_REQUESTS, AB_CLIENTS, AB_ROUNDS = 10000, 10, 3
@@ -73,18 +73,6 @@ def node(root):
         yield port
 
 
-@contextmanager
-def nginx(folder, config, port):
-    """nginx with a whole configuration."""
-    folder.mkdir()
-    (folder / "tmp").mkdir()
-    (folder / "nginx.conf").write_text(config(folder))
-    command = ("nginx", "-p", folder, "-c", "nginx.conf", "-e", folder / "error.log", "-g",
-               "daemon off;")
-    with serve.process(list(map(str, command)), port):
-        yield port
-
-
 def fleet_file(port, nodes, cache):
     """What ops/nginx/render.py makes a balancer of."""
     lines = ["[balancer]", f"listen = 127.0.0.1:{port}", "[nodes]"]
@@ -95,47 +83,23 @@ def fleet_file(port, nodes, cache):
 
 
 @contextmanager
-def balancer(folder, nodes, cache):
-    """The balancer of a fleet, as it is shipped."""
+def balancer(nodes, cache):
+    """The port of the balancer of a fleet, as it is shipped."""
     port = serve.free_port()
-
-    def config(prefix):
-        (prefix / "fleet.ini").write_text(fleet_file(port, nodes, cache))
-        return subprocess.run([sys.executable, RENDER, "--prefix", prefix, prefix / "fleet.ini"],
-                              check=True, stdout=subprocess.PIPE, text=True).stdout
-
-    with nginx(folder, config, port):
+    running = fleet_balancer.Balancer(fleet_file(port, nodes, cache), port=port)
+    try:
         yield port
+    finally:
+        running.stop()
 
 
-HOP = """
-worker_processes 1; pid nginx.pid; error_log error.log crit; {user}
-events {{ worker_connections 4096; }}
-http {{
-    access_log off; tcp_nodelay on;
-    client_body_temp_path tmp; proxy_temp_path tmp; fastcgi_temp_path tmp;
-    uwsgi_temp_path tmp; scgi_temp_path tmp;
-    upstream next {{ server 127.0.0.1:{behind}; keepalive 64; }}
-    server {{
-        listen 127.0.0.1:{port};
-        location / {{
-            proxy_pass http://next; proxy_http_version 1.1; proxy_set_header Connection "";
-        }}
-    }}
-}}
-"""
-
-
-@contextmanager
-def hop(folder, behind):
+def hop(folder, name, behind):
     """A proxy that does nothing but pass on."""
-    port = serve.free_port()
-
-    def config(_):
-        return HOP.format(port=port, behind=behind, user="user root;" if os.geteuid() == 0 else "")
-
-    with nginx(folder, config, port):
-        yield port
+    return peer_servers.nginx(
+        peer_servers.Place(folder, [0]), name, name,
+        """location / {
+            proxy_pass http://next; proxy_http_version 1.1; proxy_set_header Connection "";
+        }""", f"upstream next {{ server 127.0.0.1:{behind}; keepalive 64; }}")
 
 
 def start(stack, folder, variant, root):
@@ -144,10 +108,10 @@ def start(stack, folder, variant, root):
     ports = [stack.enter_context(node(root)) for _ in range(max(count, 1))]
     if count == 0:
         return ports[0]
-    port = stack.enter_context(balancer(folder / "balancer", ports, cache))
+    port = stack.enter_context(balancer(ports, cache))
     if name.startswith("front end"):
         for each in ("gateway", "front"):
-            port = stack.enter_context(hop(folder / each, port))
+            port = stack.enter_context(hop(folder, each, port)).port
     return port
 
 
