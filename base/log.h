@@ -16,7 +16,10 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 /* Lines below LEVEL are dropped; the start value is LOG_INFO. */
 void log_set_level(enum log_level level);
 
-/* EVENT is one word; FMT gives "key=value key=value", values with blanks in double quotes. */
+/*
+ * EVENT is one word; FMT gives "key=value key=value", values with blanks in double quotes. Control
+ * characters of values are written as \n, \r, \t and \x1b: a database's message may have several lines.
+ */
 void log_line(enum log_level level, const char *event, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
