@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <uv.h>
@@ -34,8 +35,9 @@ struct access_log {
     bool is_reopening;
     bool is_closing;
     bool has_ended;
-    int fd;          /* of the thread, as the next */
+    int fd;          /* of the thread, as the next two */
     bool has_failed; /* which was told */
+    bool is_torn;    /* the file ends within a line: the disk was full there */
 };
 
 static bool is_stdout(const struct access_log *log)
@@ -47,6 +49,27 @@ static enum err open_file(const char *path, int *fd, struct errmsg *msg)
 {
     *fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
     return *fd >= 0 ? ERR_NONE : err_sys(msg, errno, "open the access log %s", path);
+}
+
+/* Whether the file at PATH, open as FD, ends within a line; of what has no end: no. */
+static bool ends_within_line(const char *path, int fd)
+{
+    struct stat stat;
+    char last = '\n';
+    int read_fd;
+
+    if (fstat(fd, &stat) != 0 || !S_ISREG(stat.st_mode) || stat.st_size == 0) {
+        return false;
+    }
+    read_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (read_fd < 0) {
+        return false;
+    }
+    if (pread(read_fd, &last, 1, stat.st_size - 1) != 1) {
+        last = '\n';
+    }
+    close(read_fd);
+    return last != '\n';
 }
 
 /* ---- the thread ---- */
@@ -65,15 +88,16 @@ static void reopen(struct access_log *log)
     }
     close(log->fd);
     log->fd = fd;
+    log->is_torn = ends_within_line(log->options.path, fd);
 }
 
-/* False when it could not be written completely. */
-static bool write_portion(struct access_log *log, const struct portion *portion)
+/* As far as that goes: returns how many bytes of TEXT were written. */
+static size_t write_text(struct access_log *log, struct slice text)
 {
     size_t at = 0;
 
-    while (at < portion->text.len) {
-        ssize_t count = write(log->fd, portion->text.ptr + at, portion->text.len - at);
+    while (at < text.len) {
+        ssize_t count = write(log->fd, text.ptr + at, text.len - at);
 
         if (count < 0 && errno == EINTR) {
             continue;
@@ -84,30 +108,58 @@ static bool write_portion(struct access_log *log, const struct portion *portion)
                           strerror(errno));
             }
             log->has_failed = true;
-            return false;
+            break;
         }
         at += (size_t)count;
     }
+    if (at > 0) {
+        log->is_torn = text.ptr[at - 1] != '\n';
+    }
+    return at;
+}
+
+static uint64_t count_lines(struct slice text)
+{
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        count += text.ptr[i] == '\n';
+    }
+    return count;
+}
+
+/*
+ * Returns how many of its lines were written. One that was torn stays as it is, on a line of its own:
+ * its rest may come when the file is another.
+ */
+static uint64_t write_portion(struct access_log *log, const struct portion *portion)
+{
+    struct slice text = buffer_slice(&portion->text);
+
+    if (log->is_torn && write_text(log, slice_of("\n", 1)) == 0) {
+        return 0;
+    }
+    text.len = write_text(log, text);
+    if (text.len < portion->text.len) {
+        return count_lines(text);
+    }
     log->has_failed = false;
-    return true;
+    return portion->line_count;
 }
 
 /* Under the lock, which it gives up while it writes. */
 static void write_first(struct access_log *log)
 {
     struct portion *portion = log->first;
-    bool is_written;
+    uint64_t written;
 
     log->first = portion->next;
     uv_mutex_unlock(&log->lock);
-    is_written = write_portion(log, portion);
+    written = write_portion(log, portion);
     uv_mutex_lock(&log->lock);
     log->waiting_bytes -= portion->text.len;
-    if (is_written) {
-        log->written += portion->line_count;
-    } else {
-        log->dropped += portion->line_count;
-    }
+    log->written += written;
+    log->dropped += portion->line_count - written;
     buffer_free(&portion->text);
     free(portion);
 }
@@ -161,6 +213,7 @@ enum err access_log_open(const struct access_log_options *options, struct access
     log = memory_calloc(1, sizeof *log);
     log->options = *options;
     log->fd = fd;
+    log->is_torn = !is_stdout(log) && ends_within_line(options->path, fd);
     uv_mutex_init(&log->lock);
     uv_cond_init(&log->work);
     uv_cond_init(&log->end);

@@ -2,7 +2,8 @@
  * The access log: a file, or standard output, that a thread of its own writes.
  *
  * Good for: loops, which hand over many lines at once and never wait for the disk. What a disk does not
- * take in time, beyond ACCESS_LOG_WAITING_MAX, is dropped and counted.
+ * take in time, beyond ACCESS_LOG_WAITING_MAX, is dropped and counted. Where the disk became full within a
+ * line, or a process before was killed there, the next line begins on a line of its own.
  * Lifetime: access_log_open; access_log_close after the last access_log_add.
  * Thread-safety: access_log_add, access_log_reopen and access_log_look may be called from any thread.
  */
