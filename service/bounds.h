@@ -1,5 +1,5 @@
 /*
- * What a client may take of a loop: time, connections and bytes.
+ * What a client may take of a loop: time, connections, descriptors and bytes.
  *
  * Filled at start from the options of `vitrine serve`; read-only afterwards.
  */
@@ -11,6 +11,7 @@
 
 enum {
     BOUNDS_CONNECTIONS = 10000, /* of all loops together */
+    BOUNDS_SPARED = 32,         /* for the admin listener, and what it looks at */
     BOUNDS_ANSWER_MAX = 64 << 20,
 };
 
@@ -19,6 +20,7 @@ struct held;
 
 struct bounds {
     unsigned connections; /* open at a time; more are closed at once */
+    unsigned spared;      /* descriptors that its connections leave to others; acceptor.h */
     struct crowd *crowd;  /* how many each address may have; NULL: any number */
     struct held *held;    /* what all of them hold; NULL: nobody counts */
     int64_t first_ms;     /* for the first byte of a connection */

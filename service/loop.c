@@ -124,7 +124,7 @@ static void on_tick(uv_timer_t *timer)
         atomic_store_explicit(&loop->meter.states[i], states[i], memory_order_relaxed);
     }
     if (loop->acceptor.is_paused) {
-        log_warn("accepting_paused", "open=%u reason=\"no file descriptor is left\"",
+        log_warn("accepting_paused", "open=%u reason=\"no file descriptor is left for them\"",
                  loop->connection_count);
         acceptor_resume(&loop->acceptor);
     }
@@ -222,6 +222,7 @@ static enum err init_handles(struct loop *loop, int listen_fd, struct errmsg *ms
     }
     loop->acceptor.on_connection = on_connection;
     loop->acceptor.context = loop;
+    loop->acceptor.spared = loop->bounds.spared;
     loop->wake.data = loop;
     loop->tick.data = loop;
     loop->sleep.data = loop;

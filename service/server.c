@@ -16,6 +16,7 @@
 #include "service/admin.h"
 #include "service/cold.h"
 #include "service/crowd.h"
+#include "service/forward.h"
 #include "service/held.h"
 #include "service/listener.h"
 #include "service/loop.h"
@@ -252,12 +253,20 @@ static unsigned thread_count(const struct server_options *options)
     return count > SERVER_THREADS_MAX ? SERVER_THREADS_MAX : count;
 }
 
+/* Descriptors that clients leave: to the admin listener, and to the connections that forward. */
+static unsigned spared(const struct server *server)
+{
+    return BOUNDS_SPARED +
+           (server->options->primary == NULL ? 0 : FORWARD_LINKS_MAX * server->thread_count);
+}
+
 static enum err start_loops(struct server *server, struct plan *plan, struct errmsg *msg)
 {
     struct bounds bounds = server->options->bounds;
     enum err rc = ERR_NONE;
 
     bounds.connections = (bounds.connections + server->thread_count - 1) / server->thread_count;
+    bounds.spared = spared(server);
     if (server->options->connections_per_address > 0) {
         server->crowd =
             crowd_make(server->options->connections_per_address,

@@ -141,7 +141,7 @@ class Restarts(support.TestCase):
     def test_a_process_that_drains_is_not_ready_and_answers_on(self):
         process, port = self.begin("--listen", "127.0.0.1:0", "--drain", "60s",
                                    "--admin", "127.0.0.1:0")
-        admin = int(process.stderr.split("admin_listening address=127.0.0.1:")[1].split()[0])
+        admin = self.admin_port(process)
         with Client(port) as client:
             client.send(get("/branches/7"))
             self.assertNotIn("connection", client.answer().headers)
@@ -188,6 +188,46 @@ class Restarts(support.TestCase):
             if client not in served:
                 self.assertEqual(client.answer().status, 200)
             client.socket.close()
+
+    def test_the_admin_listener_answers_while_clients_have_every_descriptor(self):
+        most, spared = 128, 8
+        process, port = self.begin(
+            "--listen", "127.0.0.1:0", "--threads", 2, "--admin", "127.0.0.1:0",
+            wrapper=("sh", "-c", f'ulimit -n {most} && exec "$@"', "sh"))
+        admin = self.admin_port(process)
+
+        def is_full():
+            return len(os.listdir(f"/proc/{process.pid}/fd")) >= most - spared - 1
+
+        clients = [Client(port) for _ in range(2 * most)]
+        for client in clients:
+            self.addCleanup(client.socket.close)
+        support.wait_until(lambda: process.stderr.count(" accepting_paused open=") >= 2, 10,
+                           "the log of both loops")
+        for client in clients[:most]:  # each makes room for another
+            support.wait_until(is_full, 10, "clients that have what there is for them")
+            self.check_admin(admin, most)
+            client.socket.close()
+        for client in clients:
+            client.socket.close()
+        self.assertEqual(support.get(port, "/branches/7").status, 200)
+
+    def check_admin(self, port, most):
+        """Looks at all that an operator looks at, and at /metrics twice at a time."""
+        for path in "/healthz", "/readyz", "/status.json", "/metrics":
+            self.assertEqual(support.get(port, path, timeout=5).status, 200)
+        with Client(port), Client(port) as second:
+            second.send(get("/metrics"))
+            values = dict(line.rsplit(" ", 1) for line in second.answer().body.decode().splitlines()
+                          if not line.startswith("#"))
+        self.assertEqual(float(values["process_max_fds"]), most)
+        self.assertGreater(float(values["process_open_fds"]), most - 16)
+        self.assertGreater(float(values["process_resident_memory_bytes"]), 0)
+
+    @staticmethod
+    def admin_port(process):
+        """The port of its admin listener."""
+        return int(process.stderr.split("admin_listening address=127.0.0.1:")[1].split()[0])
 
     @staticmethod
     def cpu_ticks(process):
