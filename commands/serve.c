@@ -104,7 +104,7 @@ static const struct option options[] = {
     OPTION_DURATION("max-age", "TIME", "0", struct serve_options, max_age_ms,
                     "/readyz refuses when the data is older than that; 0: whatever its age"),
     OPTION_TEXT("access-log", "FILE", NULL, struct serve_options, access_log,
-                "a line a request goes there, or to standard output for \"-\"; SIGHUP opens it "
+                "a line a request goes there, or to standard output for \"-\"; SIGUSR1 opens it "
                 "again"),
     OPTION_TEXT("access-log-format", "FORMAT", "text", struct serve_options, access_log_format,
                 "how lines are written: text (key=value) or json"),
@@ -294,9 +294,10 @@ const struct command command_serve = {
     .about = "answers requests from the release that a root leads to",
     .description =
         "Serves DIR/current, and changes to another release between two requests when "
-        "that link leads to one; SIGHUP has it look at once. With --source the routes that "
-        "write run on the source, each in a transaction. SIGTERM and SIGINT end it after "
-        "the requests that were read, with --drain that much later.",
+        "that link leads to one; SIGHUP has it look at once, SIGUSR1 only opens the access log "
+        "again. With --source the routes that write run on the source, each in a transaction. "
+        "SIGTERM and SIGINT end it after the requests that were read, with --drain that much "
+        "later.",
     .options = options,
     .given_size = sizeof(struct serve_options),
     .work = work,

@@ -27,7 +27,7 @@
 #include "service/writes.h"
 
 enum {
-    SIGNALS = 3,
+    SIGNALS = 4,
     SPREAD_AFTER_MS = 600000, /* when who ran before is gone, however long it drained */
 };
 
@@ -115,19 +115,26 @@ static void on_spread(uv_timer_t *timer)
     listeners_spread(server->loops[0]->acceptor.fd);
 }
 
+static void reload(struct server *server)
+{
+    scrubber_hurry(&server->scrubber);
+    swap_reload(&server->swap);
+    if (release_is_replaced(server->plan->release)) {
+        swap_reopen(&server->swap, server->plan->release->dir);
+    }
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct server *server = handle->data;
 
-    if (number == SIGHUP) {
-        log_info("reload", "signal=%d", number);
+    if (number == SIGHUP || number == SIGUSR1) {
+        log_info(number == SIGHUP ? "reload" : "reopen", "signal=%d", number);
         if (server->access != NULL) {
             access_log_reopen(server->access);
         }
-        scrubber_hurry(&server->scrubber);
-        swap_reload(&server->swap);
-        if (release_is_replaced(server->plan->release)) {
-            swap_reopen(&server->swap, server->plan->release->dir);
+        if (number == SIGHUP) {
+            reload(server);
         }
         return;
     }
@@ -222,7 +229,7 @@ static void on_mended_wake(uv_async_t *wake)
 
 static enum err start_control(struct server *server, const char *dir, struct errmsg *msg)
 {
-    static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+    static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
     int result = uv_loop_init(&server->control);
 
     if (result != 0) {

@@ -50,10 +50,11 @@ struct server_options {
 };
 
 /*
- * Serves until SIGTERM or SIGINT, and looks at the root at once on SIGHUP. Then it drains: /readyz fails,
- * and connections end with their next answer; after that, or at the second signal, it stops: returns
- * ERR_NONE within 5 s, and the time-out of writes besides when some are at work. ERR_NOT_FOUND when the root has
- * no current release; otherwise what kept it from starting.
+ * Serves until SIGTERM or SIGINT; opens the access log again on SIGUSR1, and on SIGHUP, when it looks at
+ * the root at once, too. At the end it drains: /readyz fails, and connections end with their next answer;
+ * after that, or at the second signal, it stops: returns ERR_NONE within 5 s, and the time-out of writes
+ * besides when some are at work. ERR_NOT_FOUND when the root has no current release; otherwise what kept it
+ * from starting.
  */
 MUST_CHECK enum err server_run(const struct server_options *options, struct errmsg *msg);
 

@@ -18,7 +18,7 @@ static void raise_file_limit(void)
 
 /*
  * A write to a broken connection is an error, no signal; a parent may have blocked the others. A
- * SIGHUP before there is anything to reload asks for nothing.
+ * SIGHUP or SIGUSR1 before there is anything to reload or to reopen asks for nothing.
  */
 static void prepare_signals(void)
 {
@@ -26,10 +26,12 @@ static void prepare_signals(void)
 
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
+    signal(SIGUSR1, SIG_IGN);
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 

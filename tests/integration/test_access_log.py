@@ -98,7 +98,33 @@ class TestAccessLog(ServedCase):
         self.assertEqual(self.metric("vitrine_access_log_lines_total"), 8000)
         self.assertEqual(self.metric("vitrine_access_log_dropped_total"), 0)
 
-    def test_sighup_opens_the_file_again_and_no_line_is_lost(self):
+    def test_sigusr1_opens_the_file_again_and_no_line_is_lost(self):
+        self.assert_reopened_by(signal.SIGUSR1)
+        self.assertIn(" info reopen signal=10\n", self.process.stderr)
+
+    def test_sighup_does_that_too_and_looks_at_the_root(self):
+        self.assert_reopened_by(signal.SIGHUP)
+        self.assertIn(" info reload signal=1\n", self.process.stderr)
+
+    def test_sigusr1_leaves_release_and_scrub_alone(self):
+        self.serve("--scrub", "1G", "--scrub-every", "24h")
+        support.wait_until(lambda: self.metric("vitrine_scrub_passes_total") == 1, SECONDS, "a pass")
+        for number, passes in (signal.SIGUSR1, 1), (signal.SIGHUP, 2):
+            os.rename(self.log, self.log + f".{number}")
+            self.process.send(number)
+            support.wait_until(lambda: os.path.exists(self.log), SECONDS, "the new file")
+            time.sleep(1)  # what it did besides would have been done
+            self.assertEqual(self.metric("vitrine_scrub_passes_total"), passes)
+        self.assertEqual(self.process.stderr.count(" reload "), 1)
+
+    def test_sigusr1_ends_no_service_that_has_no_log(self):
+        super().serve()
+        self.process.send(signal.SIGUSR1)
+        support.wait_until(lambda: " reopen signal=10" in self.process.stderr, SECONDS, "the line")
+        self.assertEqual(support.get(self.port, "/branches/1").status, 200)
+
+    def assert_reopened_by(self, number):
+        """Each line is in the file that was there for it."""
         self.serve()
         moved = self.log + ".1"
         support.get(self.port, "/branches/1")
@@ -106,7 +132,7 @@ class TestAccessLog(ServedCase):
         os.rename(self.log, moved)
         support.get(self.port, "/branches/1")
         self.lines(2, moved)
-        self.process.send(signal.SIGHUP)
+        self.process.send(number)
         support.wait_until(lambda: os.path.exists(self.log), SECONDS, "the new file")
         support.get(self.port, "/branches/1")
         self.lines(1)
