@@ -227,6 +227,36 @@ class OneMachine(Machines):
         support.wait_until(lambda: "vitrine-pull failed with 2" in
                            machine.journal("vitrine-alert@vitrine-pull"), 10, "the alert")
 
+    def test_2_a_build_that_failed_is_tried_again_and_at_last_wakes_somebody(self):
+        self.build_in_vain("postgres://nobody@127.0.0.1:1/none")
+        machine = self.machine
+        self.assertEqual(5, machine.journal("vitrine-build").count("Connection refused"))
+        support.wait_until(lambda: "vitrine-build failed with 1" in
+                           machine.journal("vitrine-alert@vitrine-build"), 10, "the alert")
+        self.assertEqual(1, machine.journal("vitrine-alert@vitrine-build").count("failed with"))
+        machine.run("systemctl", "reset-failed", "vitrine-build")
+        machine.run("systemctl", "start", "vitrine-build", check=False)
+        self.assertLess(5, machine.journal("vitrine-build").count("Connection refused"))
+
+    def test_2_a_build_without_settings_is_not_tried_again(self):
+        self.build_in_vain("")
+        self.assertEqual("0", self.machine.property("vitrine-build", "NRestarts"))
+        self.assertEqual("2", self.machine.property("vitrine-build", "ExecMainStatus"))
+
+    def build_in_vain(self, source):
+        """Starts a build, and waits until its unit has failed; waits of minutes are short ones."""
+        machine = self.machine
+        drop_in = "/etc/systemd/system/vitrine-build.service.d/short.conf"
+        machine.write(drop_in, f"[Service]\nRestartSec=100ms\nEnvironment=VITRINE_SOURCE={source}\n")
+        machine.run("systemctl", "daemon-reload")
+        self.addCleanup(machine.run, "systemctl", "reset-failed", "vitrine-build", check=False)
+        self.addCleanup(machine.run, "systemctl", "daemon-reload")
+        self.addCleanup(os.unlink, machine.path(drop_in))
+        self.addCleanup(machine.run, "systemctl", "stop", "vitrine-build")
+        self.assertNotEqual(0, machine.run("systemctl", "start", "vitrine-build",
+                                           check=False).returncode)
+        support.wait_until(lambda: self.active("vitrine-build") == "failed", 20, "the failure")
+
     def test_2_a_socket_listens_on_an_address_that_is_not_there_yet(self):
         machine = self.machine
         drop_in = "/etc/systemd/system/vitrine-serve.socket.d/address.conf"
@@ -259,6 +289,7 @@ class OneMachine(Machines):
         script = re.search(r"postrotate\n(.*)\n +endscript",
                            machine.run("cat", "/etc/logrotate.d/vitrine").stdout)[1]
         pid = machine.property("vitrine-primary", "MainPID")
+        self.assertNotIn(" reopen ", machine.journal("vitrine-primary"))
         machine.run("mv", log, log + ".1")
         machine.run("sh", "-ec", script)
         with machine.machine:
@@ -266,6 +297,8 @@ class OneMachine(Machines):
                                'target="/current?rotated"' in
                                machine.run("cat", log, check=False).stdout, 10, "a new log")
         self.assertEqual(pid, machine.property("vitrine-primary", "MainPID"))
+        self.assertIn(" reopen signal=10", machine.journal("vitrine-primary"))
+        self.assertNotIn(" reload ", machine.journal("vitrine-primary"))
         self.assertEqual("", machine.run("systemctl", "list-units", "-q", "vitrine-serve.service",
                                          "--state=active").stdout)
 
@@ -454,6 +487,7 @@ class FreshNode(Machines):
         self.addCleanup(os.rename, kept, self.shelf.source)
         self.change_source("DELETE FROM loans")
         self.assertEqual(("exit-code", "3"), self.build_by_timer())
+        self.assertEqual("0", self.builder.property("vitrine-build", "NRestarts"))
         support.wait_until(lambda: "somebody wakes: vitrine-build ended with 3" in
                            self.builder.journal("vitrine-alert@vitrine-build"), 10, "the alert")
         self.assertEqual(number, self.builder.release())
