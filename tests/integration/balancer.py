@@ -22,7 +22,7 @@ def why_not():
 def render(*arguments):
     """One run of render.py to its end."""
     return subprocess.run([sys.executable, RENDER, *arguments], capture_output=True, text=True,
-                          timeout=30, check=False)
+                          timeout=60, check=False)
 
 
 def as_owner(command):
@@ -78,7 +78,7 @@ class Balancer:
             self.nginx("-g", "daemon off;"), stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         if self.port is not None:
-            support.wait_until(lambda: support.answers(self.port, self.address), 10, self.errors())
+            support.wait_until(lambda: support.answers(self.port, self.address), 60, self.errors())
 
     def reload(self):
         """Has it take what was written; new workers take over from the old."""
@@ -93,9 +93,9 @@ class Balancer:
             return ""
 
     def log(self):
-        """The lines of its access log, which comes a second late."""
+        """The lines of its access log, which comes a second late; not one that is being written."""
         with open(self.path("access.log"), encoding="utf-8") as file:
-            return [json.loads(line) for line in file]
+            return [json.loads(line) for line in file.read().split("\n")[:-1]]
 
     def stop(self):
         """Ends it at once; may be called again."""
@@ -107,6 +107,5 @@ class Balancer:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-            for pid in support.session_members(self.process.pid):
-                os.kill(pid, signal.SIGKILL)
+            support.kill_session(self.process.pid)
         shutil.rmtree(self.folder, ignore_errors=True)

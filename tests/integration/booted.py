@@ -10,7 +10,7 @@ import package
 import support
 
 PROGRAMS = ("systemd-nspawn", "mmdebstrap", "nsenter", "setpriv")
-BOOT_S = 60
+BOOT_S = 180
 
 
 def why_not():

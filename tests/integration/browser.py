@@ -9,7 +9,6 @@ import json
 import os
 import select
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -51,9 +50,7 @@ class Browser:
 
     def close(self):
         """Ends the process and what it started."""
-        for pid in support.session_members(self.process.pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        support.kill_session(self.process.pid)
         self.process.wait(timeout=SECONDS)
         os.close(self.commands)
         os.close(self.events)

@@ -96,7 +96,7 @@ class Node:
             return False
         return any(mark["release"] == number and mark["mark"] == "refused" for mark in marks)
 
-    def is_at(self, number, seconds=20):
+    def is_at(self, number, seconds=60):
         """Waits until the release is current."""
         support.wait_until(lambda: self.number() == number, seconds, f"release {number}")
 
@@ -268,9 +268,7 @@ class Fleet:
             process.send(signal.SIGTERM)
         for process in self.processes:
             process.stop(10)
-            for pid in support.session_members(process.pid):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            support.kill_session(process.pid)
         for process in self.processes:
             process.check_sanitizers()
 

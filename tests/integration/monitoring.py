@@ -100,8 +100,7 @@ class Program:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        for pid in support.session_members(self.process.pid):
-            os.kill(pid, 9)
+        support.kill_session(self.process.pid)
 
 
 class Prometheus:

@@ -70,7 +70,7 @@ def open_own():
 
 def run(*command):
     """ip or tc, which are silent when all is well."""
-    subprocess.run(command, check=True, capture_output=True, text=True, timeout=10)
+    subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
 
 
 class Namespace:

@@ -14,7 +14,7 @@ import time
 import urllib.parse
 
 OWNER = "postgres"  # of the cluster, both in the system and in the database
-READY_S = 30
+READY_S = 60
 
 SETTINGS = """
 listen_addresses = ''

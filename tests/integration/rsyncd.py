@@ -50,17 +50,13 @@ class Daemon:
             [*self.wrapper, "rsync", "--daemon", "--no-detach", f"--config={config}", f"--port={self.port}",
              f"--address={self.address}"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True)
-        support.wait_until(lambda: support.answers(self.port, self.address), 10, "the rsync daemon")
+        support.wait_until(lambda: support.answers(self.port, self.address), 60, "the rsync daemon")
 
     def stop(self):
         """Ends it and those of its processes that serve a connection."""
         if self.process is None:
             return
-        for pid in support.session_members(self.process.pid):
-            try:
-                os.kill(pid, 9)
-            except ProcessLookupError:
-                pass
+        support.kill_session(self.process.pid)
         self.process.wait()
 
     def sent_files(self):

@@ -175,7 +175,7 @@ class Server:
             self.process = subprocess.Popen(  # pylint: disable=consider-using-with
                 ["node", program, "-d", self.data, "-a", "127.0.0.1", "-p", str(port)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-        support.wait_until(lambda: support.answers(port), 30, "the S3 server")
+        support.wait_until(lambda: support.answers(port), 60, "the S3 server")
         self.proxy = Proxy(port)
 
     def stop(self):

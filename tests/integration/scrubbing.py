@@ -9,7 +9,7 @@ import shelf
 import support
 
 PAGE = 4096
-SECONDS = 30
+SECONDS = 60
 RELEASE = os.path.join("releases", "000001")
 LOANS = "loans/0001.db"
 

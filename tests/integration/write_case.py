@@ -7,7 +7,7 @@ from write_routes import encode
 from writing import TEXT_TYPE, Store
 
 PRODUCTS = 30
-SEEN_S = 30
+SEEN_S = 60
 MOST_SHOWN = 8
 
 

@@ -16,7 +16,7 @@ import support
 from postgres import Cluster
 
 PEX = os.path.join(support.ROOT, "assets", "pex", "definition.yaml")
-READY_S = 30
+READY_S = 60
 PIECE = 64 << 10  # of a body that may be refused before its end
 NO_LIMIT = ("--write-rate", 0)
 JSON_TYPE = "application/json; charset=utf-8"
