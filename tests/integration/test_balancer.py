@@ -1,5 +1,6 @@
 """The balancer: nginx, rendered from a fleet file, before nodes and a primary; what it keeps, what it
 asks twice and what it does not, what it refuses."""
+import contextlib
 import gzip
 import os
 import re
@@ -39,6 +40,11 @@ routes:
     key: {path: id}
     answer: $row
     cache: 1s
+  - get: /long/:id
+    from: papers
+    key: {path: id}
+    answer: $row
+    cache: 1h
   - get: /asked/:id
     from: papers
     key: {path: id}
@@ -66,6 +72,8 @@ NOTE = '{"text": "a"}'
 JSON = {"Content-Type": "application/json"}
 NODES = 3
 AGE_S = 2.1  # after which what is kept for 1 s is too old: nginx counts whole seconds
+# So that no node is taken for dead because the machine is busy.
+PATIENT = "[timeouts]\nconnect = 10s\nread = 10s"
 
 
 def setUpModule():
@@ -91,7 +99,7 @@ class Counter(threading.Thread):
                 connection, _ = self.listener.accept()
             except OSError:
                 return
-            with connection:
+            with connection, contextlib.suppress(OSError):  # nginx may be gone
                 connection.settimeout(5)
                 self.requests.append(connection.recv(65536).split(b" ")[0].decode())
                 connection.sendall(self.answer)
@@ -135,7 +143,8 @@ class Case(support.TestCase):
                              *arguments)
         return process, shelf.listening(process)[1]
 
-    def fleet(self, *more, primary="", paths="/notes, /mine", cache="", nodes=None):
+    def fleet(self, *more, primary="", paths="/notes, /mine", cache="", nodes=None,
+              timeouts=PATIENT):
         """A fleet file; MORE sections of it."""
         self.port, self.admin = support.free_port(), support.free_port()
         ports = nodes or [port for _, port in self.nodes]
@@ -147,7 +156,7 @@ class Case(support.TestCase):
                       f"paths = {paths}"]
         if cache is not None:
             parts += ["[cache]\nfolder = cache", cache]
-        return "\n".join([*parts, *more]) + "\n"
+        return "\n".join([*parts, timeouts, *more]) + "\n"
 
     def balance(self, *more, **options):
         """Starts a balancer; see fleet()."""
@@ -167,12 +176,17 @@ class Case(support.TestCase):
         self.assertEqual(answer.status, 200, answer.body)
         return answer.headers["x-cache"]
 
+    def wait_for_hit(self, path, **headers):
+        """Asks until the answer is one that was kept: nginx keeps it after it has sent it, and its
+        workers know of each other's answers only then."""
+        support.wait_until(lambda: self.kept(path, **headers) == "HIT", what="an answer that is kept")
+
     def asked(self, balancer_, count=1):
         """The last lines of the access log, once COUNT are there."""
         def found():
             lines = balancer_.log() if os.path.exists(balancer_.path("access.log")) else ()
             return lines if len(lines) >= count else None
-        return support.wait_until(found, 10, f"{count} lines in the access log")
+        return support.wait_until(found, what=f"{count} lines in the access log")
 
     def counter(self, answer=b""):
         """Starts a Counter."""
@@ -192,9 +206,9 @@ class TestKept(Case):
 
     def test_an_answer_is_kept_as_long_as_its_route_says(self):
         self.balance()
-        self.assertEqual(self.kept("/kept/1"), "MISS")
-        self.assertEqual(self.kept("/kept/1"), "HIT")
-        answer = self.get("/kept/1")
+        self.assertEqual(self.kept("/long/1"), "MISS")
+        self.wait_for_hit("/long/1")
+        answer = self.get("/long/1")
         self.assertEqual(answer.text, '{"id":1,"text":"paper 1 "}')
 
     def test_what_a_route_says_nothing_of_is_asked_for_each_time(self):
@@ -203,7 +217,8 @@ class TestKept(Case):
 
     def test_all_but_no_store_is_kept_when_the_fleet_file_says_so(self):
         self.balance(cache="keep = 60s", paths="")
-        self.assertEqual([self.kept("/asked/1") for _ in range(2)], ["MISS", "HIT"])
+        self.assertEqual(self.kept("/asked/1"), "MISS")
+        self.wait_for_hit("/asked/1")
         self.assertEqual([self.kept("/notes") for _ in range(2)], ["MISS"] * 2)
         self.assertEqual([self.get("/nowhere").headers["x-cache"] for _ in range(2)], ["MISS"] * 2)
 
@@ -212,10 +227,13 @@ class TestKept(Case):
         self.assertEqual(self.kept("/short/1"), "MISS")
         time.sleep(AGE_S)
         self.assertEqual(self.kept("/short/1"), "REVALIDATED")
-        self.assertEqual(self.kept("/short/1"), "HIT")
-        lines = self.asked(running, 3)  # each worker writes its own
-        self.assertEqual({line["cache"]: line["node_status"] for line in lines},
-                         {"MISS": "200", "REVALIDATED": "304", "HIT": ""})
+        self.wait_for_hit("/short/1")
+        statuses = {"MISS": "200", "REVALIDATED": "304", "HIT": ""}
+        support.wait_until(  # each worker writes its own lines
+            lambda: {line["cache"] for line in self.asked(running, 3)} == set(statuses),
+            what="all three in the log")
+        self.assertEqual({line["cache"]: line["node_status"] for line in self.asked(running)},
+                         statuses)
 
     def test_a_change_arrives_when_what_is_kept_is_too_old(self):
         self.balance()
@@ -224,15 +242,15 @@ class TestKept(Case):
             db.execute("UPDATE papers SET text = 'new' WHERE id = 1")
         db.close()
         self.build()
-        support.wait_until(lambda: self.get("/short/1").text == '{"id":1,"text":"new"}', 20,
-                           "the change")
+        support.wait_until(lambda: self.get("/short/1").text == '{"id":1,"text":"new"}',
+                           what="the change")
 
     def test_nobody_waits_while_a_route_allows_an_answer_that_is_too_old(self):
         self.balance()
         self.assertEqual(self.kept("/kept/1"), "MISS")
         time.sleep(AGE_S)
         self.assertEqual(self.kept("/kept/1"), "STALE")
-        support.wait_until(lambda: self.kept("/kept/1") == "HIT", 5, "the new one")
+        self.wait_for_hit("/kept/1")
 
     def test_with_all_nodes_down_what_is_kept_is_served_and_the_rest_is_503(self):
         self.balance()
@@ -279,9 +297,10 @@ class TestKept(Case):
                     body = gzip.decompress(answer.body) if packed else answer.body
                     self.assertEqual(body.decode(), plain)
                     self.assertIn("accept-encoding", answer.headers["vary"].lower())
-        self.assertEqual([self.kept("/kept/4", Accept_Encoding=accepts) for accepts in
-                          ("gzip", "gzip, deflate", "deflate", "gzip;q=0.000, br")],
-                         ["MISS", "HIT", "MISS", "HIT"])
+        for one, alike in ("gzip", "gzip, deflate"), ("deflate", "gzip;q=0.000, br"):
+            self.assertEqual(self.kept("/long/4", Accept_Encoding=one), "MISS")
+            self.wait_for_hit("/long/4", Accept_Encoding=one)
+            self.assertEqual(self.kept("/long/4", Accept_Encoding=alike), "HIT")
 
     def test_a_client_that_has_the_answer_gets_304_kept_or_not(self):
         self.balance()
@@ -309,27 +328,24 @@ class TestKept(Case):
         db.close()
         self.build()
         node = self.nodes[0][1]
-        support.wait_until(lambda: support.get(node, "/kept/999").status == 200, 20, "the release")
+        support.wait_until(lambda: support.get(node, "/kept/999").status == 200, what="the release")
         tag = support.get(node, "/kept/999").headers["etag"]
         time.sleep(AGE_S)
         self.get("/kept/999", If_None_Match=tag)
-        support.wait_until(lambda: self.get("/kept/999").status == 200, 5, "the new answer")
+        support.wait_until(lambda: self.get("/kept/999").status == 200, what="the new answer")
 
 
 class TestRetried(Case):
     """What is asked for once and what twice."""
 
-    def reads_until(self, condition, seconds=5):
-        """Reads keys one after the other until the condition holds; (answers, slowest in s)."""
-        slowest, deadline, i = 0, time.monotonic() + seconds, 0
+    def reads_until(self, condition, seconds=60):
+        """Reads keys one after the other until the condition holds; none of them may fail."""
+        deadline, i = time.monotonic() + seconds, 0
         while not condition() or i < 3 * NODES:
             self.assertLess(time.monotonic(), deadline)
             i += 1
-            started = time.monotonic()
             answer = self.get(f"/asked/{i % PAPERS + 1}")
-            slowest = max(slowest, time.monotonic() - started)
             self.assertEqual(answer.status, 200, answer.text)
-        return i, slowest
 
     def test_a_read_of_a_node_that_was_killed_is_answered_by_another(self):
         running = self.balance()
@@ -340,15 +356,23 @@ class TestRetried(Case):
         self.assertRegex(running.errors(), f"127.0.0.1:{self.nodes[0][1]}")
 
     def test_a_read_of_a_node_that_is_frozen_is_answered_by_another(self):
-        running = self.balance()
+        running = self.balance(timeouts="")
         self.reads_until(lambda: True)
-        self.nodes[0][0].send(signal.SIGSTOP)
+        frozen, port = self.nodes[0]
+        frozen.freeze()
+
+        def waits():
+            """The seconds that reads waited for the frozen node before another was asked."""
+            return [float(line["node_seconds"].split(",")[0]) for line in running.log()
+                    if line["node"].startswith(f"127.0.0.1:{port}, ")]
+
         try:
-            _, slowest = self.reads_until(lambda: "upstream timed out" in running.errors(), 20)
+            self.reads_until(lambda: len(waits()) >= 3)
         finally:
-            self.nodes[0][0].send(signal.SIGCONT)
-        self.assertGreater(slowest, 0.25)
-        self.assertLess(slowest, 1)
+            frozen.send(signal.SIGCONT)
+        self.assertIn("upstream timed out", running.errors())
+        self.assertGreater(min(waits()), 0.25)
+        self.assertLess(min(waits()), 1)  # a busy machine makes it longer, not shorter
 
     def test_a_read_that_a_node_cannot_answer_is_answered_by_another(self):
         for answer, passed in ((b"", False), (b"HTTP/1.1 200 x\r\n\0\r\n\r\n", False),
@@ -451,7 +475,7 @@ class TestLimits(Case):
         self.assertEqual(self.count(), before + 1)
 
     def test_an_address_that_asks_too_often_is_429_and_others_are_not(self):
-        self.balance("[limits]\nrequests = 5/s")
+        self.balance("[limits]\nrequests = 5/m")  # 6 at once, and the next after 12 s
 
         def ask(client):
             return [self.get("/asked/1", X_Forwarded_For=client) for _ in range(12)]
@@ -467,7 +491,7 @@ class TestLimits(Case):
         self.assertEqual(self.get("/asked/1", X_Forwarded_For="2001:db8:1:3::1").status, 200)
 
     def test_writes_have_a_limit_of_their_own(self):
-        self.balance("[limits]\nwrites = 2/s")
+        self.balance("[limits]\nwrites = 2/m")
         statuses = [support.request(self.port, "/notes", "POST", JSON, NOTE).status
                     for _ in range(8)]
         self.assertEqual(set(statuses), {204, 429})
@@ -485,7 +509,7 @@ class TestLimits(Case):
             with open(log, encoding="utf-8") as file:
                 return re.findall(r"client=(\S+) .*method=POST", file.read())
 
-        self.assertEqual(support.wait_until(logged, 10, "a line"), ["203.0.113.7"])
+        self.assertEqual(support.wait_until(logged, what="a line"), ["203.0.113.7"])
 
     def test_the_name_of_a_request_is_in_the_log_the_answer_and_at_the_node(self):
         log = self.path("access")
@@ -502,7 +526,7 @@ class TestLimits(Case):
                         at_node = f"id={name} " in file.read()
                     return at_node and [line for line in running.log() if line["id"] == name]
 
-                line, = support.wait_until(in_both, 10, name)
+                line, = support.wait_until(in_both, what=name)
                 self.assertEqual((line["status"], line["method"], line["target"], line["node"]),
                                  (200, "GET", "/asked/1", f"127.0.0.1:{node[1]}"))
 
@@ -525,7 +549,7 @@ class TestLimits(Case):
         self.assertEqual(lines[200]["target"], '/asked/1?x="%0a\\')
 
     def test_the_balancer_tells_of_itself(self):
-        self.balance("[limits]\nrequests = 1/s")
+        self.balance("[limits]\nrequests = 1/m")
         for port in self.port, self.admin:
             answers = [support.get(port, "/healthz") for _ in range(5)]
             self.assertEqual({(answer.status, answer.text) for answer in answers}, {(200, "ok\n")})
@@ -553,7 +577,7 @@ class TestLimits(Case):
             nodes = {line["node"] for line in running.log()[-5:]}
             return nodes == {f"127.0.0.1:{self.nodes[2][1]}"}
 
-        support.wait_until(asked, 10, "only one node is asked")
+        support.wait_until(asked, what="only one node is asked")
 
 
 class TestTls(Case):
@@ -579,7 +603,7 @@ class TestTls(Case):
         done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{self.port}", "-alpn",
                                "http/1.1", "-quiet", "-CAfile", pem, "-verify_return_error"],
                               input="GET /asked/1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-                              capture_output=True, text=True, timeout=20, check=False)
+                              capture_output=True, text=True, timeout=60, check=False)
         self.assertIn('{"id":1,"text":"paper 1 "}', done.stdout, done.stderr)
         answer = support.get(plain, "/asked/1?x=1", headers={"Host": "shop.example.com"})
         self.assertEqual((answer.status, answer.headers["location"]),
