@@ -57,9 +57,9 @@ class TestAddresses(ServedCase):
         for _ in range(4):
             self.assertFalse(self.is_served(self.connect("127.0.0.2")))
         self.assertTrue(self.is_served(self.connect("127.0.0.3")))
-        support.wait_until(lambda: self.logged() == 4, 5, "the log")
+        support.wait_until(lambda: self.logged() == 4, what="the log")
         clients[0].socket.close()
-        support.wait_until(lambda: self.is_served(self.connect("127.0.0.2")), 5, "room")
+        support.wait_until(lambda: self.is_served(self.connect("127.0.0.2")), what="room")
 
     def test_proxies_and_this_machine_may_have_more(self):
         for address in ("127.0.0.1", "127.0.9.7"):
@@ -74,7 +74,8 @@ class TestTimes(ServedCase):
     arguments = ("--threads", 1, *(part for name, seconds in times.items()
                                    for part in (f"--{name}-timeout", f"{seconds}s")))
 
-    def test_each_stage_of_a_connection_has_its_time(self):
+    def ends(self):
+        """Seconds until the end of each connection, none of which is early."""
         begun = {
             "first-byte": b"",
             "head": b"GET /branches/1 HTTP/1.1\r\n",
@@ -88,26 +89,36 @@ class TestTimes(ServedCase):
                 client.send(begun[name])
         self.assertEqual(clients["idle"].answer().status, 200)
         start = time.monotonic()
+        took = {}
         for name, client in clients.items():
             if name in ("head", "body"):
                 self.assertEqual(client.answer().status, 408)
             self.assertTrue(client.ended())
-            took = time.monotonic() - start
-            self.assertGreater(took, self.times[name] - 0.5, name)
-            self.assertLess(took, self.times[name] + 1.9, name)
+            took[name] = time.monotonic() - start
+            self.assertGreater(took[name], self.times[name] - 0.5, name)
+        return took
+
+    def test_each_stage_of_a_connection_has_its_time(self):
+        late = {}
+        for _ in range(4):  # a busy machine makes it later, not always each of them
+            late = {name: took for name, took in self.ends().items()
+                    if took > self.times[name] + 1.9}
+            if not late:
+                break
+        self.assertEqual(late, {})
 
 
 class TestSlowReaders(ServedCase):
     """--send-timeout"""
 
-    arguments = ("--threads", 1, "--send-timeout", "2s")
+    arguments = ("--threads", 1, "--send-timeout", "4s")
 
     def test_a_client_that_takes_nothing_is_let_go(self):
         with Client(self.port, receive_buffer=4096) as client:
             client.send(get(LARGE) * 4)
             begun = time.monotonic()
-            support.wait_until(lambda: self.is_gone(client), 10, "its end")
-            self.assertGreater(time.monotonic() - begun, 1)
+            support.wait_until(lambda: self.is_gone(client), 30, "its end")  # 60 s are usual
+            self.assertGreater(time.monotonic() - begun, 3)
 
     def test_a_client_that_took_its_answers_slowly_may_be_idle_as_long_as_others(self):
         with Client(self.port, receive_buffer=4096) as client:
@@ -115,7 +126,7 @@ class TestSlowReaders(ServedCase):
             time.sleep(1.5)
             for _ in range(4):
                 self.assertEqual(client.answer().status, 200)
-            time.sleep(4)
+            time.sleep(6)
             client.send(get("/branches/1"))
             self.assertEqual(client.answer().status, 200)
 
