@@ -37,11 +37,13 @@ http {{
     underscores_in_headers on;
     server {{
         listen 127.0.0.1:{whole};
-        location / {{ proxy_pass http://node; }}
+        location / {{ proxy_pass http://node; proxy_ignore_client_abort on; }}
     }}
     server {{
         listen 127.0.0.1:{streamed};
-        location / {{ proxy_pass http://node; proxy_request_buffering off; }}
+        location / {{
+            proxy_pass http://node; proxy_request_buffering off; proxy_ignore_client_abort on;
+        }}
     }}
 }}
 """
@@ -114,12 +116,25 @@ class TestBehindNginx(ServedCase):
             answer = support.get(port, f"/branches/{100 + number}")
             self.assertEqual((answer.status, json.loads(answer.body)["id"]), (200, 100 + number))
 
+    def passed(self):
+        """What nginx passed on, by its names, once both have written of all of it: a client may have
+        left before its answer, which nginx waits for."""
+        def both():
+            """The lines of nginx, when the service has as many."""
+            found = {line["id"]: line for line in lines(self.prefix / "seen.log")
+                     if line["status"] != "-"}
+            wanted = sum(len(line["status"].split(",")) for line in found.values())
+            return found if len(lines(self.log)) == wanted else None
+
+        try:
+            return support.wait_until(both, 20, "as many lines in both logs")
+        except AssertionError:  # what is there too much is told by its names
+            return {line["id"]: line for line in lines(self.prefix / "seen.log")
+                    if line["status"] != "-"}
+
     def assert_same_requests(self):
         """What nginx passed on is what the service has seen: each once, with one answer."""
-        passed = {line["id"]: line for line in lines(self.prefix / "seen.log")
-                  if line["status"] != "-"}
-        wanted = sum(len(line["status"].split(",")) for line in passed.values())
-        support.wait_until(lambda: len(lines(self.log)) >= wanted, 10, "the access log")
+        passed = self.passed()
         refused = 0
         seen = set()
         for line in lines(self.log):
