@@ -24,6 +24,7 @@ class Server:
     def __init__(self, answer, closes):
         self.answer, self.closes, self.paths, self.is_ended = answer, closes, [], False
         self.stalled_until = 0
+        self.stalls_at = 0  # its so manieth request, for half a second; 0: never
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = self.listener.getsockname()[1]
         self.thread = threading.Thread(target=self.run)
@@ -55,10 +56,19 @@ class Server:
             head, clients[client] = clients[client].split(b"\r\n\r\n", 1)
             path = head.split(b" ")[1].decode()
             self.paths.append(path)
-            client.sendall(self.answer(path))
+            if len(self.paths) == self.stalls_at:
+                self.stalled_until = time.monotonic() + 0.5
+            try:
+                client.sendall(self.answer(path))
+            except OSError:
+                return False
             if self.closes:
                 return False
         return data != b""
+
+    def wait_for(self, count):
+        """Until so many requests came."""
+        support.wait_until(lambda: len(self.paths) >= count, what=f"{count} requests")
 
     def end(self):
         """Closes everything."""
@@ -94,11 +104,8 @@ class LoadGenerator(support.TestCase):
 
     def test_the_latency_of_a_stall_counts_from_when_requests_were_due(self):
         with serving(lambda path: OK) as server:
-            timer = threading.Timer(
-                0.5, lambda: setattr(server, "stalled_until", time.monotonic() + 0.5))
-            timer.start()
+            server.stalls_at = 100
             found = self.load(server.port, rate=200, seconds=2, connections=2)
-            timer.join()
         self.assertEqual((400, 0), (found["requests"], found["failed"]), found)
         # A quarter of the run stood still: a quarter of the requests waited, evenly up to half a
         # second, although only two of them had been sent.
@@ -122,17 +129,17 @@ class LoadGenerator(support.TestCase):
     def test_errors_are_counted_by_kind(self):
         half = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"
         cases = (
-            ("error_cut", b"", True),
-            ("error_cut", half, True),
-            ("error_timeout", half, False),
-            ("error_length", OK + b"more", False),
-            ("error_malformed", b"HTTP/1.1 200 OK\r\n\r\n", False),
-            ("status_4xx", b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", False),
-            ("status_5xx", b"HTTP/1.1 503 Unavailable\r\nContent-Length: 0\r\n\r\n", False),
+            ("error_cut", b"", True, 30),
+            ("error_cut", half, True, 30),
+            ("error_timeout", half, False, 0.5),
+            ("error_length", OK + b"more", False, 30),
+            ("error_malformed", b"HTTP/1.1 200 OK\r\n\r\n", False, 30),
+            ("status_4xx", b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", False, 30),
+            ("status_5xx", b"HTTP/1.1 503 Unavailable\r\nContent-Length: 0\r\n\r\n", False, 30),
         )
-        for kind, answer, closes in cases:
+        for kind, answer, closes, timeout in cases:
             with self.subTest(kind), serving(lambda path, a=answer: a, closes) as server:
-                found = self.load(server.port, rate=50, seconds=1, connections=50, timeout=0.5)
+                found = self.load(server.port, rate=50, seconds=1, connections=50, timeout=timeout)
                 self.assertEqual((50, 50), (found[kind], found["failed"]), found)
 
     def test_a_silent_server_is_a_time_out(self):
@@ -149,15 +156,15 @@ class LoadGenerator(support.TestCase):
 
     def test_a_server_that_goes_away_is_cuts_then_refused_connections(self):
         with serving(lambda path: OK) as server:
-            command = generator.command(self.tool, server.port, "/", rate=200, seconds=2,
+            command = generator.command(self.tool, server.port, "/", rate=200, seconds=4,
                                         connections=4)
             with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-                time.sleep(0.7)
+                server.wait_for(40)
                 server.end()
                 found = json.loads(process.communicate(timeout=30)[0])
         self.assertGreater(found["requests"], 20)
         self.assertGreater(found["error_connect"], 100)
-        self.assertEqual(400, found["requests"] + found["errors"], found)
+        self.assertEqual(800, found["requests"] + found["errors"], found)
 
     def test_a_connection_that_the_server_ends_politely_is_no_error(self):
         answer = OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
@@ -183,7 +190,7 @@ class LoadGenerator(support.TestCase):
             command = generator.command(self.tool, server.port, "/", rate=100, seconds=0,
                                         connections=2)
             with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-                time.sleep(0.6)
+                server.wait_for(40)
                 process.send_signal(signal.SIGTERM)
                 found = json.loads(process.communicate(timeout=30)[0])
         self.assertEqual(0, found["failed"], found)
