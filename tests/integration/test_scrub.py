@@ -172,11 +172,12 @@ class TestScrub(ServedCase):
     def test_the_rate_is_kept(self):
         total = self.pages()
         rate = total * PAGE // 4  # bytes a second: a pass of 4 s
+        begun = time.monotonic()
         self.serve("--scrub", rate)
+        self.wait_for_pages(1)
         time.sleep(1.5)
         early = self.metric("vitrine_scrub_pages_checked_total")
-        self.assertGreater(early, 0)
-        self.assertLess(early, total * 0.75)
+        self.assertLess(early, total * ((time.monotonic() - begun) / 4 + 0.25))
         self.wait_for_passes(1)
         self.assertEqual(self.metric("vitrine_scrub_pages_checked_total"), total)
 
@@ -193,7 +194,7 @@ class TestScrub(ServedCase):
                            "the first step")
         begun = time.monotonic()
         self.assertEqual(self.process.stop(), 0, self.process.stderr)
-        self.assertLess(time.monotonic() - begun, 3)
+        self.assertLess(time.monotonic() - begun, 15)  # reading them all takes minutes
 
 
 if __name__ == "__main__":
