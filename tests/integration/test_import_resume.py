@@ -3,9 +3,11 @@
 
 ctest: side by side
 """
+import contextlib
 import os
 import signal
 import sqlite3
+import subprocess
 import sys
 import time
 
@@ -209,9 +211,11 @@ class OnBoth:
         done = self.run_import(source, "--resume")
         self.assertEqual(self.skipped(done), sorted(TABLES))
         self.assertEqual(self.rejects(), rejects)
-        counts = [[line.split()[:5] for line in text.splitlines()] for text in
+        # Without the seconds, which are the last column of every line that has numbers.
+        counts = [[line.split()[:-1] for line in text.splitlines()] for text in
                   (first.stdout, done.stdout)]
         self.assertEqual(counts[0], counts[1])
+        self.assertIn(str(["total", "3,838", "3,800", "38"]), str(counts[0]))
         self.assertEqual(self.skipped(self.run_import(source)), [])
 
     def test_a_changed_file_is_loaded_again(self):
@@ -346,7 +350,8 @@ class CutShort(Importing):
     def cut(self, source, after_s, number):
         """Starts an import, ends it, and waits until nobody works for it any more."""
         process = self.start(*self.command(source))
-        time.sleep(after_s)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(after_s)
         process.send(number)
         code = process.wait()
         self.assertIn(code, (0, 130, -number), process.stderr)
@@ -364,10 +369,16 @@ class CutShort(Importing):
         whole_s = time.monotonic() - started
         wanted = (self.contents(whole), self.rejects())
         skips = set()
-        for moment in range(MOMENTS):
+        # Further rounds when the machine was busier, or less busy, than in the import that was timed.
+        for moment in (moment for _ in range(4) for moment in range(MOMENTS)):
+            if moment == 0 and len(skips) >= 2:
+                break
             source = kind(self, f"cut{moment}")
             number = (signal.SIGKILL, signal.SIGTERM)[moment % 2]
+            started = time.monotonic()
             code = self.cut(source, whole_s * (moment + 0.5) / MOMENTS, number)
+            if code == 0:
+                whole_s = min(whole_s, time.monotonic() - started)
             done = self.run_import(source, "--resume")
             self.assertTrue(self.contents(source) == wanted[0], f"{moment}: another content")
             self.assertTrue(self.rejects() == wanted[1], f"{moment}: other rejects")
@@ -390,7 +401,7 @@ class CutShort(Importing):
         for table in TABLES[1:]:
             source.rows(f"DROP TABLE {table}")
         process = self.start(*self.command(source, "--resume"))
-        support.wait_until(lambda: source_is_busy(source.path), 20, "the load to begin")
+        support.wait_until(lambda: source_is_busy(source.path), what="the load to begin")
         process.send(signal.SIGKILL)
         process.wait()
         self.assertIn("authors", self.skipped(self.run_import(source, "--resume")))
@@ -424,7 +435,7 @@ class Waiting(Importing):
         started = time.monotonic()
         process.send(signal.SIGINT)
         self.assertEqual(process.wait(), 130, process.stderr)
-        self.assertLess(time.monotonic() - started, 5)
+        self.assertLess(time.monotonic() - started, 30)  # what it waits for takes 60 s, or for ever
 
     def wait_for(self, condition, database):
         """Until a session of the import is as said."""
@@ -445,9 +456,9 @@ class Waiting(Importing):
 
     def test_long_work_on_indexes_is_told(self):
         source = Postgres(self, "telling")
-        cluster.psql(SLOW_INDEXES.format(5.5), "telling")
+        cluster.psql(SLOW_INDEXES.format(8), "telling")
         done = self.run_import(source, "--only", "books")
-        self.assertIn('working on="indexes of books" seconds=5', done.stderr)
+        self.assertRegex(done.stderr, r'working on="indexes of books" seconds=[5-9]')
 
     def test_a_signal_ends_the_waiting_for_a_lock(self):
         source = Postgres(self, "locks")
@@ -475,11 +486,13 @@ class Waiting(Importing):
         self.run_import(source, "--only", "loans")
         whole_s = time.monotonic() - started
         cluster.psql(BAD_ROW, "complaint")
-        started = time.monotonic()
-        done = self.run_import(source, "--only", "loans", check=False)
-        self.assertEqual(done.returncode, 1)
-        self.assertIn('violates check constraint "not_the_fifth"', done.stderr)
-        self.assertLess(time.monotonic() - started, whole_s / 2)
+
+        def complain():
+            done = self.run_import(source, "--only", "loans", check=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn('violates check constraint "not_the_fifth"', done.stderr)
+
+        self.assertLess(support.quickest(complain, whole_s / 2), whole_s / 2)
 
     def test_a_lost_session_is_told_at_once(self):
         source = Postgres(self, "lost")
@@ -488,7 +501,7 @@ class Waiting(Importing):
         self.wait_for("wait_event = 'PgSleep'", "lost")
         cluster.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
                      "'lost'", "postgres")
-        self.assertEqual(process.wait(10), 1)
+        self.assertEqual(process.wait(30), 1)  # its index takes 60 s
         self.assertIn("terminating connection due to administrator command", process.stderr)
 
     def test_two_first_imports_at_once_both_succeed(self):
