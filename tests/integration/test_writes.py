@@ -412,7 +412,7 @@ class TestSlow(WritingCase):
             started = time.monotonic()
             for _ in range(100):
                 self.assertEqual(self.ask(get("/branches/1")).status, 200)
-            self.assertLess(time.monotonic() - started, 2)
+            self.assertLess(time.monotonic() - started, 4)  # a write gives up after 5 s
             self.assertEqual(client.buffer, b"")
         self.assertEqual(client.answer().status, 201)
         self.assertEqual(json.loads(client.answer().body)["id"], 2)
@@ -459,7 +459,7 @@ class TestSlow(WritingCase):
         with self.locked():
             started = time.monotonic()
             answer = self.ask(post("/branches", {"name": "late"}))
-            self.assertLess(time.monotonic() - started, 4)
+            self.assertLess(time.monotonic() - started, 4.5)  # 5 s without the option
             self.assertEqual((answer.status, answer.body), AWAY)
             self.assertEqual(answer.headers["retry-after"], "1")
             self.assertNotIn("vitrine-position", answer.headers)
@@ -505,7 +505,7 @@ class TestSlow(WritingCase):
             started = time.monotonic()
             self.service.send(15)
             self.assertEqual(self.service.wait(), 0)
-            self.assertLess(time.monotonic() - started, 12)
+            self.assertLess(time.monotonic() - started, 30)
         self.assertEqual(self.names(), [])
 
     def test_a_source_that_is_away_is_told_and_comes_back(self):
