@@ -192,8 +192,9 @@ static void log_attempt(struct said *said, enum err rc, const struct pull_result
     }
 }
 
-/* Follows the source. An attempt that fails is tried again later and later. */
-static enum err pull_forever(const struct pull_options *wanted, int64_t every_ms)
+/* Follows the source. An attempt that fails is tried again later and later; a mistake in WANTED is not. */
+static enum err pull_forever(const struct pull_options *wanted, int64_t every_ms,
+                             struct errmsg *msg)
 {
     struct pull_options next = *wanted;
     int64_t most_ms = every_ms > MOST_PAUSE_MS ? every_ms : MOST_PAUSE_MS;
@@ -202,13 +203,12 @@ static enum err pull_forever(const struct pull_options *wanted, int64_t every_ms
 
     while (!interrupt_requested()) {
         struct pull_result result;
-        struct errmsg msg = {""};
-        enum err rc = pull_release(&next, &result, &msg);
+        enum err rc = pull_release(&next, &result, msg);
 
-        log_attempt(&said, rc, &result, &msg);
         if (rc == ERR_USAGE) {
             return rc;
         }
+        log_attempt(&said, rc, &result, msg);
         if (!interrupt_requested()) {
             interrupt_sleep(rc == ERR_NONE ? every_ms : with_jitter(pause_ms));
         }
@@ -229,7 +229,8 @@ static enum err work(void *data, const struct arguments *arguments, struct errms
     interrupt_catch();
     rc = read_arguments(given, &trust, &wanted, msg);
     if (rc == ERR_NONE) {
-        rc = given->every_ms > 0 ? pull_forever(&wanted, given->every_ms) : pull_once(&wanted, msg);
+        rc = given->every_ms > 0 ? pull_forever(&wanted, given->every_ms, msg)
+                                 : pull_once(&wanted, msg);
     }
     return rc;
 }

@@ -177,6 +177,13 @@ class TestTrouble(PullCase):
             os.makedirs(self.node(), exist_ok=True)
             self.assert_fails(2, text, source, *more)
 
+    def test_following_a_source_that_is_none_says_so_once_and_ends(self):
+        os.makedirs(self.node())
+        done = support.vitrine("pull", "--from", "rsync://host/", "--root", self.node(), "--every", "1s",
+                               check=False)
+        self.assertEqual(2, done.returncode)
+        self.assertRegex(done.stderr, r"\Avitrine pull: .*\"rsync://host/\" names no module\n\Z")
+
     def test_sources_that_do_not_answer_are_told_apart(self):
         self.shelf.build()
         url = self.daemon().url
