@@ -11,6 +11,7 @@
  *   service/     HTTP from the files of the current release
  *   commands/    the subcommands: their options, and which of the above they call
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -98,12 +99,12 @@ static int run(const struct command *command, int argc, char **argv)
     return options_run(command, argc, argv);
 }
 
-int main(int argc, char **argv)
+/* The exit code of what the command line asks for. */
+static int dispatch(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : NULL;
     const struct command *command;
 
-    prctl(PR_SET_NAME, "vitrine"); /* children of `vitrine run` would be called "exe" */
     if (name == NULL) {
         print_commands(stderr);
         return err_exit_code(ERR_USAGE);
@@ -121,4 +122,23 @@ int main(int argc, char **argv)
     }
     command = find(name);
     return command == NULL ? unknown(name) : run(command, argc - 1, argv + 1);
+}
+
+/* What did not arrive where it was printed to was not done: a disk may be full. */
+static int end_output(int code)
+{
+    bool has_failed = ferror(stdout) != 0;
+
+    errno = 0;
+    if (fflush(stdout) == 0 && !has_failed) {
+        return code;
+    }
+    fprintf(stderr, "vitrine: write standard output: %s\n", strerror(errno == 0 ? EIO : errno));
+    return code == 0 ? err_exit_code(ERR_SYSTEM) : code;
+}
+
+int main(int argc, char **argv)
+{
+    prctl(PR_SET_NAME, "vitrine"); /* children of `vitrine run` would be called "exe" */
+    return end_output(dispatch(argc, argv));
 }

@@ -1,6 +1,7 @@
 """What the commands say and the code they end with, when they are not asked for what they can do."""
 import os
 import sqlite3
+import subprocess
 import unittest
 
 import support
@@ -55,6 +56,18 @@ class Commands(support.TestCase):
                 ("\"x\" is not the number of a release", ("verify", *root, "--release", "x")),
                 ("an argument is missing", ("activate", *root))):
             self.assert_ends(2, text, *arguments)
+
+    def test_what_could_not_be_printed_is_an_error(self):
+        self.make_library()
+        self.build()
+        root = ("--root", self.path("root"))
+        for arguments in (("--version",), ("pull", "--help"), ("releases", *root),
+                          ("diff", *root, "--json", "1")):
+            with open("/dev/full", "w", encoding="utf-8") as full:
+                done = subprocess.run([support.binary(), *arguments], stdout=full, check=False,
+                                      stderr=subprocess.PIPE, text=True, timeout=60)
+            self.assertEqual(1, done.returncode, arguments)
+            self.assertEqual("vitrine: write standard output: No space left on device\n", done.stderr)
 
     def test_what_reads_all_of_a_root_gives_way_to_the_service_beside_it(self):
         self.make_library()
