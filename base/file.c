@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/interrupt.h"
-#include "base/progress.h"
 
 enum {
     LOCK_PAUSE_MS = 20,

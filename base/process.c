@@ -11,9 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/interrupt.h"
 #include "base/process_reads.h"
-#include "base/progress.h"
 
 enum {
     LOOK_MS = 100,   /* between two looks at the child and at the interrupt flag */

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 enum {
@@ -20,23 +20,6 @@ enum {
     LINE_MAX_BYTES = 256,
     BOARD_BYTES = 4096,
 };
-
-int64_t monotonic_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
-
-/* The same clock, some ms late, for a fifth of the price: progress_add asks for every row. */
-static int64_t coarse_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
 
 char *grouped(char *text, uint64_t value)
 {
@@ -240,7 +223,7 @@ static void show(const struct progress *progress, int64_t now_ms)
 
 void progress_add(struct progress *progress, uint64_t count)
 {
-    int64_t now_ms = coarse_ms();
+    int64_t now_ms = monotonic_coarse_ms();
     int_fast64_t next_ms = atomic_load_explicit(&progress->next_ms, memory_order_relaxed);
 
     atomic_fetch_add_explicit(&progress->done, count, memory_order_relaxed);

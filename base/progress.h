@@ -38,9 +38,6 @@ void progress_end(struct progress *progress);
 void progress_pause(void);
 void progress_resume(void);
 
-/* Milliseconds of a monotonic clock. */
-int64_t monotonic_ms(void);
-
 /* "2,771,976" into TEXT (at least 27 bytes); returns TEXT. */
 char *grouped(char *text, uint64_t value);
 

@@ -1,8 +1,8 @@
 #include "commands/build_note.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "base/progress.h"
 #include "base/timestamp.h"
 #include "commands/failures.h"
 #include "service/metrics_traffic.h"

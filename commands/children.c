@@ -9,9 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/process.h"
-#include "base/progress.h"
 
 enum {
     FIRST_PAUSE_MS = 1000,

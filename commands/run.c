@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "base/progress.h"
 #include "commands/accept.h"
 #include "commands/address.h"
 #include "commands/children.h"

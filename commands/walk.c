@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/interrupt.h"
 #include "base/pace.h"
 #include "base/progress.h"

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "base/progress.h"
 #include "replica/pointer.h"
 #include "replica/publish_inside.h"
 #include "replica/root.h"

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "base/progress.h"
 #include "replica/pull_inside.h"
 #include "replica/root.h"
 #include "replica/warm.h"

@@ -6,22 +6,13 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "replica/format.h"
 
 enum { PAGE = FORMAT_PAGE_SIZE };
-
-/* To a few milliseconds, without a system call. */
-static int64_t coarse_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 void residence_clock_start(struct residence_clock *clock)
 {
@@ -29,13 +20,13 @@ void residence_clock_start(struct residence_clock *clock)
         .is_on = true,
         .epoch = 1,
         .length_ms = RESIDENCE_EPOCH_MIN_MS,
-        .ends_ms = coarse_ms() + RESIDENCE_EPOCH_MIN_MS,
+        .ends_ms = monotonic_coarse_ms() + RESIDENCE_EPOCH_MIN_MS,
     };
 }
 
 void residence_clock_look(struct residence_clock *clock)
 {
-    int64_t now_ms = coarse_ms();
+    int64_t now_ms = monotonic_coarse_ms();
 
     if (now_ms < clock->ends_ms) {
         return;

@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/pace.h"
-#include "base/progress.h"
 
 struct warming {
     char *bytes; /* WARM_STEP of them, read and dropped */

@@ -7,7 +7,7 @@
 
 #include <xxhash.h>
 
-#include "base/progress.h"
+#include "base/clock.h"
 #include "base/timestamp.h"
 #include "service/answer.h"
 #include "service/content_type.h"

@@ -3,10 +3,10 @@
 #include <assert.h>
 #include <inttypes.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/pace.h"
 #include "base/priority.h"
-#include "base/progress.h"
 #include "base/timestamp.h"
 #include "replica/scrub.h"
 

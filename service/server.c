@@ -9,8 +9,8 @@
 #include <uv.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/log.h"
-#include "base/progress.h"
 #include "base/timestamp.h"
 #include "replica/root.h"
 #include "service/admin.h"

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/priority.h"
-#include "base/progress.h"
 #include "replica/root.h"
 
 static void look(struct swap *swap);

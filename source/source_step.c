@@ -2,9 +2,9 @@
 
 #include <inttypes.h>
 
+#include "base/clock.h"
 #include "base/interrupt.h"
 #include "base/log.h"
-#include "base/progress.h"
 
 enum { SAY_MS = 5000 };
 

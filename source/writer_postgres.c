@@ -5,8 +5,8 @@
 #include <poll.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
-#include "base/progress.h"
 
 enum {
     BACKOFF_LEAST_MS = 100,

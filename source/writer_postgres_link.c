@@ -1,7 +1,7 @@
 #include <poll.h>
 #include <stdlib.h>
 
-#include "base/progress.h"
+#include "base/clock.h"
 #include "source/writer_postgres.h"
 
 enum {

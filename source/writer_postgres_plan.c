@@ -1,5 +1,5 @@
+#include "base/clock.h"
 #include "base/log.h"
-#include "base/progress.h"
 #include "source/writer_postgres.h"
 
 enum { PLAN_LIMIT_MS = 60000 };

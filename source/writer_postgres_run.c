@@ -1,4 +1,4 @@
-#include "base/progress.h"
+#include "base/clock.h"
 #include "source/writer_postgres.h"
 
 static bool writes(const struct write_job *job)

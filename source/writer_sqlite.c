@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/log.h"
-#include "base/progress.h"
 
 enum {
     STEPS_BETWEEN_LOOKS = 20000, /* of SQLite's virtual machine, at the deadline: some 0.5 ms */

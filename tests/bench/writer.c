@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "bench/in_flight.h"
 #include "unit/source/writer_fixture.h"
 

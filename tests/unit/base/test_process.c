@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/interrupt.h"
 #include "base/process.h"
-#include "base/progress.h"
 
 enum { OUTPUT_MAX = 1 << 20 };
 

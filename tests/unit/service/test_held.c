@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/progress.h"
+#include "base/clock.h"
 #include "service/connection.h"
 #include "service/held.h"
 #include "service/listener.h"

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "base/progress.h"
+#include "base/clock.h"
 #include "service/connection.h"
 #include "service/listener.h"
 #include "service/loop.h"

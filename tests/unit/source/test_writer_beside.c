@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
+#include "base/clock.h"
 #include "source/source_sqlite.h"
 #include "unit/source/writer_fixture.h"
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "unit/source/writer_postgres_fixture.h"
 
 /* Expired keys are deleted as soon as there is a connection, which is then not free for a moment. */

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
+#include "base/clock.h"
 #include "unit/source/writer_fixture.h"
 
 static const char add_sql[] = "INSERT INTO shelves (name) VALUES (?1)";

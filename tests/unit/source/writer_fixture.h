@@ -6,7 +6,6 @@
 
 #include <pthread.h>
 
-#include "base/progress.h"
 #include "base/timestamp.h"
 #include "source/writer.h"
 #include "unit/source/fixture.h"
