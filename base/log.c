@@ -4,7 +4,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/progress.h"
@@ -71,7 +70,6 @@ void log_line(enum log_level level, const char *event, const char *fmt, ...)
     char text[LINE_SIZE];
     char line[LINE_SIZE];
     char when[TIMESTAMP_TEXT_LEN];
-    struct timespec now;
     va_list args;
     size_t size;
     int len;
@@ -79,8 +77,7 @@ void log_line(enum log_level level, const char *event, const char *fmt, ...)
     if ((int)level < atomic_load(&lowest)) {
         return;
     }
-    clock_gettime(CLOCK_REALTIME, &now);
-    timestamp_write(when, now.tv_sec * 1000LL + now.tv_nsec / 1000000);
+    timestamp_write(when, timestamp_now_ms());
     len = snprintf(text, sizeof text, "%.*s %s %s ", TIMESTAMP_TEXT_LEN, when, names[level], event);
     va_start(args, fmt);
     vsnprintf(text + len, sizeof text - (size_t)len, fmt, args);

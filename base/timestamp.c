@@ -1,7 +1,6 @@
 #include "base/timestamp.h"
 
-#include <time.h>
-
+#include "base/clock.h"
 #include "base/number.h"
 
 enum { MS_A_DAY = 86400000, DAYS_AN_ERA = 146097, DAYS_TO_1970 = 719468 };
@@ -211,8 +210,5 @@ void timestamp_write(char *p, int64_t ms)
 
 int64_t timestamp_now_ms(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+    return clock_read_ms(CLOCK_REALTIME);
 }

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -155,15 +154,13 @@ static enum err write_file(struct building *build, const char *name, struct slic
 static int64_t build_time_ms(void)
 {
     const char *fixed = getenv("SOURCE_DATE_EPOCH");
-    struct timespec now;
     int64_t seconds;
 
     if (fixed != NULL && parse_integer(slice_str(fixed), &seconds) && seconds >= 0 &&
         seconds <= TIMESTAMP_MAX / 1000) {
         return seconds * 1000;
     }
-    clock_gettime(CLOCK_REALTIME, &now);
-    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+    return timestamp_now_ms();
 }
 
 /* What the collections hold, for the manifest. */

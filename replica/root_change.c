@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/timestamp.h"
 #include "replica/release.h"
 #include "replica/root.h"
 #include "replica/root_inside.h"
@@ -217,8 +218,6 @@ enum err change_commit(struct change *change, const uint64_t *number, struct err
         uint64_t highest = change_highest(change);
 
         change->state.highest = *number > highest ? *number : highest;
-    }
-    if (number != NULL) {
         rc = check_there(change, *number, msg);
         if (rc != ERR_NONE) {
             return rc;
@@ -254,11 +253,9 @@ void change_mark_content(struct change *change, enum mark_kind kind, uint64_t nu
     struct root_mark mark = {
         .kind = kind, .number = number, .content_hash = content_hash, .reason = slice_str(reason)};
     const struct root_mark *there = root_state_mark(&change->state, number, content_hash);
-    struct timespec now;
 
     if (there == NULL || there->kind != kind || !slice_is(there->reason, reason)) {
-        clock_gettime(CLOCK_REALTIME, &now);
-        mark.at_ms = now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+        mark.at_ms = timestamp_now_ms();
         root_state_add(&change->state, mark);
     }
 }
