@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/lines.h"
+#include "base/cut_lines.h"
 
 enum { COMPLAINT_MAX = 512 };
 
@@ -124,7 +124,7 @@ static const struct meaning {
 struct talk {
     struct rclone_run *run;
     uint64_t done_before; /* by earlier runs that share the progress */
-    struct lines lines;
+    struct cut_lines lines;
     const struct meaning *meaning; /* of the complaint; NULL: of none of the lines */
     char complaint[COMPLAINT_MAX];
 };
@@ -206,7 +206,7 @@ static void on_stderr(void *context, struct slice bytes)
 {
     struct talk *talk = context;
 
-    lines_cut(&talk->lines, bytes, on_line, talk);
+    cut_lines_feed(&talk->lines, bytes, on_line, talk);
 }
 
 static void on_stdout(void *context, struct slice bytes)

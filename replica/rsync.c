@@ -8,8 +8,8 @@
 
 #include "base/buffer.h"
 #include "base/command_line.h"
+#include "base/cut_lines.h"
 #include "base/file.h"
-#include "base/lines.h"
 #include "base/number.h"
 #include "base/process.h"
 #include "replica/format.h"
@@ -111,8 +111,8 @@ struct talk {
     struct progress *progress;
     uint64_t done_before; /* by earlier fetches that share the progress */
     struct transport_traffic traffic;
-    struct lines out;
-    struct lines err;
+    struct cut_lines out;
+    struct cut_lines err;
     char complaint[COMPLAINT_MAX]; /* its first */
     bool no_space;
     bool missing;
@@ -173,14 +173,14 @@ static void on_stdout(void *context, struct slice bytes)
 {
     struct talk *talk = context;
 
-    lines_cut(&talk->out, bytes, on_line, talk);
+    cut_lines_feed(&talk->out, bytes, on_line, talk);
 }
 
 static void on_stderr(void *context, struct slice bytes)
 {
     struct talk *talk = context;
 
-    lines_cut(&talk->err, bytes, on_complaint, talk);
+    cut_lines_feed(&talk->err, bytes, on_complaint, talk);
 }
 
 /* ---- what that means ---- */

@@ -1,6 +1,6 @@
-#include "base/lines.h"
+#include "base/cut_lines.h"
 
-void lines_cut(struct lines *lines, struct slice bytes, take_line take, void *context)
+void cut_lines_feed(struct cut_lines *lines, struct slice bytes, take_line take, void *context)
 {
     for (size_t i = 0; i < bytes.len; i++) {
         char c = bytes.ptr[i];

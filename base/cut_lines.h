@@ -5,8 +5,8 @@
  *
  * Thread-safety: none.
  */
-#ifndef VITRINE_BASE_LINES_H
-#define VITRINE_BASE_LINES_H
+#ifndef VITRINE_BASE_CUT_LINES_H
+#define VITRINE_BASE_CUT_LINES_H
 
 #include <stddef.h>
 
@@ -17,12 +17,12 @@ enum { LINE_MAX_BYTES = 4096 };
 /* LINE is terminated, and the callback's own until it returns. */
 typedef void (*take_line)(void *context, char *line);
 
-struct lines {
+struct cut_lines {
     char text[LINE_MAX_BYTES];
     size_t len;
 };
 
 /* Gives TAKE every line that ends in BYTES. What stands behind the last end is kept in LINES. */
-void lines_cut(struct lines *lines, struct slice bytes, take_line take, void *context);
+void cut_lines_feed(struct cut_lines *lines, struct slice bytes, take_line take, void *context);
 
 #endif
