@@ -33,7 +33,7 @@ static enum err write_all(int fd, const char *path, const char *bytes, size_t si
     return ERR_NONE;
 }
 
-/* What is left, which is nothing when the kernel has copied all of it. */
+/* What is not copied yet, which is nothing when the kernel has copied all of it. */
 static enum err copy_rest(int from, const char *from_path, int to, const char *to_path,
                           struct errmsg *msg)
 {
@@ -56,7 +56,7 @@ static enum err copy_rest(int from, const char *from_path, int to, const char *t
     return rc;
 }
 
-enum err file_copy(const char *from, const char *to, struct errmsg *msg)
+enum err file_copy(const char *from, const char *to, enum file_sharing sharing, struct errmsg *msg)
 {
     enum err rc = ERR_NONE;
     int in = open(from, O_RDONLY | O_CLOEXEC);
@@ -71,7 +71,9 @@ enum err file_copy(const char *from, const char *to, struct errmsg *msg)
         close(in);
         return rc;
     }
-    if (ioctl(out, FICLONE, in) != 0) {
+    if (sharing == COPY_APART) {
+        rc = copy_rest(in, from, out, to, msg);
+    } else if (ioctl(out, FICLONE, in) != 0) {
         copy_inside(in, out);
         rc = copy_rest(in, from, out, to, msg);
     }

@@ -87,7 +87,7 @@ static enum err copy(const struct manifest_file *file, const char *from, const c
 {
     uint64_t hash = 0;
     uint64_t size = 0;
-    enum err rc = file_copy(from, to, msg);
+    enum err rc = file_copy(from, to, COPY_SHARES, msg);
 
     if (rc != ERR_NONE) {
         return rc;

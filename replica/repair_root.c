@@ -1,63 +1,10 @@
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "base/arena.h"
 #include "base/file.h"
+#include "base/file_copy.h"
 #include "replica/repair.h"
 #include "replica/root.h"
 #include "replica/verify.h"
-
-enum { COPY_SIZE = 1 << 20 };
-
-static enum err copy_bytes(int from, int to, const char *path, struct errmsg *msg)
-{
-    char *bytes = memory_alloc(COPY_SIZE);
-    enum err rc = ERR_NONE;
-    ssize_t got;
-
-    while (rc == ERR_NONE && (got = read(from, bytes, COPY_SIZE)) != 0) {
-        ssize_t done = 0;
-
-        if (got < 0 && errno != EINTR) {
-            rc = err_sys(msg, errno, "read what becomes %s", path);
-        }
-        while (rc == ERR_NONE && done < got) {
-            ssize_t n = write(to, bytes + done, (size_t)(got - done));
-
-            if (n < 0 && errno != EINTR) {
-                rc = err_sys(msg, errno, "write %s", path);
-            }
-            done += n > 0 ? n : 0;
-        }
-    }
-    free(bytes);
-    return rc;
-}
-
-/* A copy of its own, not a link: a damaged block must not be shared. */
-static enum err copy(const char *from, const char *path, struct errmsg *msg)
-{
-    int from_fd = open(from, O_RDONLY | O_CLOEXEC);
-    int to_fd = -1;
-    enum err rc = ERR_NONE;
-
-    if (from_fd < 0) {
-        return err_sys(msg, errno, "open %s", from);
-    }
-    to_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (to_fd < 0) {
-        rc = err_sys(msg, errno, "create %s", path);
-    } else {
-        rc = copy_bytes(from_fd, to_fd, path, msg);
-        if (close(to_fd) != 0 && rc == ERR_NONE) {
-            rc = err_sys(msg, errno, "write %s", path);
-        }
-    }
-    close(from_fd);
-    return rc;
-}
 
 /* The file of the release in DIR that should be the same as WANTED; NULL when there is none. */
 static char *same_file(const char *dir, const struct manifest_file *wanted)
@@ -94,7 +41,7 @@ static enum err copy_from(const char *dir, const struct manifest_file *wanted, c
     *found = from != NULL && file_hash(from, &hash, &size, NULL, &ignored) == ERR_NONE &&
              hash == wanted->hash;
     if (*found) {
-        rc = copy(from, path, msg);
+        rc = file_copy(from, path, COPY_APART, msg); /* a damaged block must not be shared */
     }
     free(from);
     return rc;

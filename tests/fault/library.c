@@ -112,7 +112,7 @@ void library_make_other(const struct library *library, char *url, size_t size)
     sqlite3 *db = NULL;
     struct errmsg msg;
 
-    OK(file_copy(from, to, &msg));
+    OK(file_copy(from, to, COPY_SHARES, &msg));
     assert_int_equal(sqlite3_open(to, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);

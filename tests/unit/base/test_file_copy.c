@@ -54,26 +54,31 @@ static void write_bytes(struct place *place, const char *path, size_t size)
     free(bytes);
 }
 
+static void assert_copies(struct place *place, size_t size, enum file_sharing sharing)
+{
+    struct buffer from;
+    struct buffer to;
+
+    buffer_init(&from, 1 << 24);
+    buffer_init(&to, 1 << 24);
+    write_bytes(place, place->from, size);
+    assert_int_equal(file_copy(place->from, place->to, sharing, &place->msg), ERR_NONE);
+    assert_int_equal(file_read(place->from, &from, &place->msg), ERR_NONE);
+    assert_int_equal(file_read(place->to, &to, &place->msg), ERR_NONE);
+    assert_int_equal(to.len, size);
+    assert_true(slice_equal(buffer_slice(&from), buffer_slice(&to)));
+    assert_int_equal(remove(place->to), 0);
+    buffer_free(&from);
+    buffer_free(&to);
+}
+
 static void a_copy_holds_the_same_bytes(void **state)
 {
     static const size_t sizes[] = {0, 1, 4096, 3 << 20, (3 << 20) + 17};
-    struct place *place = *state;
 
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        struct buffer from;
-        struct buffer to;
-
-        buffer_init(&from, 1 << 24);
-        buffer_init(&to, 1 << 24);
-        write_bytes(place, place->from, sizes[i]);
-        assert_int_equal(file_copy(place->from, place->to, &place->msg), ERR_NONE);
-        assert_int_equal(file_read(place->from, &from, &place->msg), ERR_NONE);
-        assert_int_equal(file_read(place->to, &to, &place->msg), ERR_NONE);
-        assert_int_equal(to.len, sizes[i]);
-        assert_true(slice_equal(buffer_slice(&from), buffer_slice(&to)));
-        assert_int_equal(remove(place->to), 0);
-        buffer_free(&from);
-        buffer_free(&to);
+        assert_copies(*state, sizes[i], COPY_SHARES);
+        assert_copies(*state, sizes[i], COPY_APART);
     }
 }
 
@@ -85,7 +90,7 @@ static void a_change_of_the_copy_leaves_the_file_as_it_was(void **state)
 
     buffer_init(&from, 1 << 16);
     write_bytes(place, place->from, 5000);
-    assert_int_equal(file_copy(place->from, place->to, &place->msg), ERR_NONE);
+    assert_int_equal(file_copy(place->from, place->to, COPY_SHARES, &place->msg), ERR_NONE);
     to = fopen(place->to, "r+");
     assert_non_null(to);
     assert_true(fputs("changed", to) >= 0);
@@ -101,11 +106,11 @@ static void what_cannot_be_copied_is_said_and_leaves_nothing(void **state)
     struct place *place = *state;
     char expected[160];
 
-    assert_int_equal(file_copy(place->from, place->to, &place->msg), ERR_SYSTEM);
+    assert_int_equal(file_copy(place->from, place->to, COPY_SHARES, &place->msg), ERR_SYSTEM);
     snprintf(expected, sizeof expected, "open %s: No such file or directory", place->from);
     assert_string_equal(place->msg.text, expected);
     assert_false(file_exists(place->to));
-    assert_int_equal(file_copy(place->folder, place->to, &place->msg), ERR_SYSTEM);
+    assert_int_equal(file_copy(place->folder, place->to, COPY_SHARES, &place->msg), ERR_SYSTEM);
     snprintf(expected, sizeof expected, "read %s: Is a directory", place->folder);
     assert_string_equal(place->msg.text, expected);
     assert_false(file_exists(place->to));
@@ -119,7 +124,7 @@ static void a_file_that_is_there_already_is_not_overwritten(void **state)
 
     write_bytes(place, place->from, 100);
     write_bytes(place, place->to, 7);
-    assert_int_equal(file_copy(place->from, place->to, &place->msg), ERR_SYSTEM);
+    assert_int_equal(file_copy(place->from, place->to, COPY_SHARES, &place->msg), ERR_SYSTEM);
     snprintf(expected, sizeof expected, "open %s: File exists", place->to);
     assert_string_equal(place->msg.text, expected);
     assert_int_equal(file_size(place->to, &size, &place->msg), ERR_NONE);

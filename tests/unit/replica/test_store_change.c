@@ -94,7 +94,7 @@ static enum err begin_change(struct fixture *fixture, enum store_kind kind)
     char *copy = fixture_path(fixture, COPY);
     enum err rc;
 
-    OK(file_copy(base, copy, &fixture->msg));
+    OK(file_copy(base, copy, COPY_SHARES, &fixture->msg));
     rc = store_change(copy, base, kind, &fixture->store, &fixture->msg);
     free(base);
     free(copy);
