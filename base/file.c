@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -371,6 +372,18 @@ enum err link_replace(const char *target, const char *link_path, struct errmsg *
     }
     free(temporary);
     return rc;
+}
+
+char *link_read(const char *path)
+{
+    char target[PATH_MAX];
+    ssize_t len = readlink(path, target, sizeof target - 1);
+
+    if (len < 0) {
+        return NULL;
+    }
+    target[len] = '\0';
+    return memory_copy_str(target);
 }
 
 int file_lock(int fd, int64_t patience_ms)

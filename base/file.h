@@ -38,6 +38,9 @@ MUST_CHECK enum err file_rename(const char *old_path, const char *new_path, stru
  */
 MUST_CHECK enum err link_replace(const char *target, const char *link_path, struct errmsg *msg);
 
+/* What the symbolic link PATH says, on the heap; NULL, with errno, when there is no such link. */
+char *link_read(const char *path);
+
 /*
  * flock(2) of FD, exclusively, waiting up to PATIENCE_MS or until an interrupt is requested: 0, or -1
  * with errno.

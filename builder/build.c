@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -295,19 +294,10 @@ static enum err check(const struct building *build, struct errmsg *msg)
     return rc;
 }
 
-/* What ROOT/current leads to, as the link says it, on the heap; NULL when there is no such link. */
-static char *link_target(const char *link)
-{
-    char target[PATH_MAX];
-    ssize_t len = readlink(link, target, sizeof target - 1);
-
-    target[len < 0 ? 0 : len] = '\0';
-    return len < 0 ? NULL : memory_copy_str(target);
-}
-
+/* TARGET is NULL for a link that is not there. */
 static bool leads_to(const char *link, const char *target)
 {
-    char *now = link_target(link);
+    char *now = link_read(link);
     bool same = now == NULL || target == NULL ? now == target : strcmp(now, target) == 0;
 
     free(now);
@@ -346,7 +336,7 @@ static enum err publish(struct building *build, uint64_t number, struct errmsg *
     char name[24];
     char *dir = path_join(build->options->root, "releases/%s", release_name(name, number));
     char *link = path_join(build->options->root, "current");
-    char *former = link_target(link);
+    char *former = link_read(link);
     bool is_active = true;
     enum err rc = file_rename(build->staging, dir, msg);
 

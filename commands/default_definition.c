@@ -1,9 +1,7 @@
 #include "commands/default_definition.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/file.h"
@@ -13,22 +11,16 @@ static const char *const beside_program[] = {
     "../share/vitrine/assets/atelier/definition.yaml",
 };
 
-/* The folder of the running program; false when it cannot be told. */
-static bool program_dir(char *dir, size_t size)
+/* The folder of the running program, on the heap; NULL when it cannot be told. */
+static char *program_dir(void)
 {
-    ssize_t len = readlink("/proc/self/exe", dir, size - 1);
-    char *slash;
+    char *path = link_read("/proc/self/exe");
+    char *slash = path == NULL ? NULL : strrchr(path, '/');
 
-    if (len < 0) {
-        return false;
+    if (slash != NULL) {
+        *slash = '\0';
     }
-    dir[len] = '\0';
-    slash = strrchr(dir, '/');
-    if (slash == NULL) {
-        return false;
-    }
-    *slash = '\0';
-    return true;
+    return path;
 }
 
 /* PATH without its "..", on the heap, or NULL when there is no such file; frees PATH. */
@@ -42,18 +34,16 @@ static char *resolve(char *path)
 
 static char *default_definition(void)
 {
-    char dir[PATH_MAX];
+    char *dir = program_dir();
+    char *found = NULL;
 
-    if (program_dir(dir, sizeof dir)) {
-        for (size_t i = 0; i < sizeof beside_program / sizeof beside_program[0]; i++) {
-            char *found = resolve(path_join(dir, "%s", beside_program[i]));
-
-            if (found != NULL) {
-                return found;
-            }
-        }
+    for (size_t i = 0;
+         dir != NULL && found == NULL && i < sizeof beside_program / sizeof beside_program[0];
+         i++) {
+        found = resolve(path_join(dir, "%s", beside_program[i]));
     }
-    return resolve(path_join(".", "assets/atelier/definition.yaml"));
+    free(dir);
+    return found != NULL ? found : resolve(path_join(".", "assets/atelier/definition.yaml"));
 }
 
 enum err definition_path(const char *given, char **path, struct errmsg *msg)

@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -14,12 +13,11 @@
 enum err root_current(const char *root, char **dir, struct errmsg *msg)
 {
     char *link = path_join(root, "current");
-    char target[PATH_MAX];
-    ssize_t len = readlink(link, target, sizeof target - 1);
+    char *target = link_read(link);
     int errnum = errno;
 
     free(link);
-    if (len < 0) {
+    if (target == NULL) {
         if (errnum == ENOENT) {
             return err_set(msg, ERR_NOT_FOUND,
                            "%s: no release is active here; `vitrine build --root %s` makes one",
@@ -29,20 +27,25 @@ enum err root_current(const char *root, char **dir, struct errmsg *msg)
                    ? err_set(msg, ERR_SYSTEM, "%s/current is no symbolic link; move it away", root)
                    : err_sys(msg, errnum, "read the link %s/current", root);
     }
-    target[len] = '\0';
-    *dir = target[0] == '/' ? memory_copy_str(target) : path_join(root, "%s", target);
+    if (target[0] == '/') {
+        *dir = target;
+        return ERR_NONE;
+    }
+    *dir = path_join(root, "%s", target);
+    free(target);
     return ERR_NONE;
 }
 
 bool root_current_number(const char *root, uint64_t *number)
 {
     char *link = path_join(root, "current");
-    char target[PATH_MAX];
-    ssize_t len = readlink(link, target, sizeof target - 1);
+    char *target = link_read(link);
+    bool is_ours = target != NULL && strncmp(target, "releases/", 9) == 0 &&
+                   release_number(target + 9, number);
 
+    free(target);
     free(link);
-    target[len < 0 ? 0 : len] = '\0';
-    return strncmp(target, "releases/", 9) == 0 && release_number(target + 9, number);
+    return is_ours;
 }
 
 char *root_release_dir(const char *root, uint64_t number)

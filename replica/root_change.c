@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <time.h>
@@ -151,38 +150,40 @@ static void restore_state(const struct change *change)
     (void)rc;
 }
 
+/* After a link_replace that failed: it may lead elsewhere already, only not durably. FORMER may be NULL. */
+static void restore_link(const char *link, const char *former)
+{
+    struct errmsg ignored; /* what is told is the error that led here */
+    enum err rc = ERR_NONE;
+
+    if (former == NULL) {
+        unlink(link);
+    } else {
+        rc = link_replace(former, link, &ignored);
+    }
+    (void)rc;
+}
+
 /* Points `current` at release NUMBER, or leaves it as it was. */
 static enum err relink(const struct change *change, uint64_t number, struct errmsg *msg)
 {
     char name[24];
-    char former[PATH_MAX];
     char *link = path_join(change->root, "current");
     char *target = path_join("releases", "%s", release_name(name, number));
-    ssize_t len = readlink(link, former, sizeof former - 1);
+    char *former = link_read(link);
     enum err rc = ERR_NONE;
 
-    if (len < 0 && errno != ENOENT) { /* what it was could not be brought back */
+    if (former == NULL && errno != ENOENT) { /* what it was could not be brought back */
         rc = err_sys(msg, errno, "read the link %s", link);
-        goto out;
-    }
-    former[len < 0 ? 0 : len] = '\0';
-    if (strcmp(former, target) != 0) {
+    } else if (former == NULL || strcmp(former, target) != 0) {
         rc = link_replace(target, link, msg);
-    }
-    if (rc != ERR_NONE) { /* it may lead there already, only not durably */
-        struct errmsg ignored;
-        enum err back = ERR_NONE;
-
-        if (len < 0) {
-            unlink(link);
-        } else {
-            back = link_replace(former, link, &ignored);
+        if (rc != ERR_NONE) {
+            restore_link(link, former);
         }
-        (void)back;
     }
-out:
-    free(link);
+    free(former);
     free(target);
+    free(link);
     return rc;
 }
 
