@@ -333,7 +333,7 @@ static void take_back(const struct building *build, const char *link, const char
 /* Gives the complete folder its name and makes it the current release, unless that is held. */
 static enum err publish(struct building *build, uint64_t number, struct errmsg *msg)
 {
-    char name[24];
+    char name[RELEASE_NAME_MAX];
     char *dir = path_join(build->options->root, "releases/%s", release_name(name, number));
     char *link = path_join(build->options->root, "current");
     char *former = link_read(link);

@@ -18,7 +18,7 @@ static enum err work(void *data, const struct arguments *arguments, struct errms
     const struct activate_arguments *given = data;
     struct release *release = NULL;
     uint64_t number;
-    char name[24];
+    char name[RELEASE_NAME_MAX];
     enum err rc = ready_release(&given->ready, arguments->items[0], &release, &number, msg);
 
     if (rc == ERR_NONE) {

@@ -47,7 +47,7 @@ static enum err work(void *data, const struct arguments *arguments, struct errms
     const struct pin_arguments *given = data;
     struct release *release = NULL;
     uint64_t number = 0;
-    char name[24];
+    char name[RELEASE_NAME_MAX];
     enum err rc = choose(given, arguments, &release, &number, msg);
 
     if (rc == ERR_NONE) {

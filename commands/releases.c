@@ -100,7 +100,7 @@ static void write_states(struct buffer *out, const struct line *line)
 
 static void print_line(const struct line *line, struct buffer *states)
 {
-    char name[24];
+    char name[RELEASE_NAME_MAX];
     char when[TIMESTAMP_TEXT_LEN] = "";
     char age[32] = "";
     char bytes[32] = "";

@@ -40,7 +40,7 @@ static enum err find_current(const char *root, uint64_t *number, struct errmsg *
 
 static enum err nothing_earlier(const char *root, uint64_t from, struct errmsg *msg)
 {
-    char name[24];
+    char name[RELEASE_NAME_MAX];
 
     return err_set(msg, ERR_NOT_FOUND,
                    "%s: no release before %s can be activated; `vitrine releases --root %s` says "
@@ -54,7 +54,7 @@ static enum err nothing_earlier(const char *root, uint64_t from, struct errmsg *
 static enum err try_release(const struct rollback_arguments *given, const struct root_state *state,
                             uint64_t number, struct release **release, struct errmsg *msg)
 {
-    char name[24];
+    char name[RELEASE_NAME_MAX];
     uint64_t hash;
     enum err rc = root_content(given->ready.root, number, &hash, msg);
 
@@ -97,7 +97,7 @@ static enum err ready_earlier(const struct rollback_arguments *given, uint64_t f
 static enum err ready_named(const struct rollback_arguments *given, uint64_t from,
                             struct release **release, uint64_t *to, struct errmsg *msg)
 {
-    char name[24];
+    char name[RELEASE_NAME_MAX];
     enum err rc = ready_release(&given->ready, given->to, release, to, msg);
 
     if (rc == ERR_NONE && *to >= from) {
@@ -114,7 +114,7 @@ static enum err work(void *data, const struct arguments *arguments, struct errms
     struct release *release = NULL;
     uint64_t from = 0;
     uint64_t to = 0;
-    char name[24];
+    char name[RELEASE_NAME_MAX];
     enum err rc = find_current(given->ready.root, &from, msg);
 
     (void)arguments;

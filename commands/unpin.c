@@ -22,7 +22,7 @@ static enum err print_newer(const char *root, struct errmsg *msg)
     uint64_t *numbers = NULL;
     unsigned count = 0;
     uint64_t current;
-    char name[24];
+    char name[RELEASE_NAME_MAX];
     enum err rc = root_releases(root, &numbers, &count, msg);
 
     if (rc == ERR_NONE && count > 0 && root_current_number(root, &current) &&
@@ -39,7 +39,7 @@ static enum err work(void *data, const struct arguments *arguments, struct errms
     const struct unpin_arguments *given = data;
     bool was_pinned = false;
     uint64_t number = 0;
-    char name[24];
+    char name[RELEASE_NAME_MAX];
     enum err rc = root_unpin(given->root, &was_pinned, &number, msg);
 
     (void)arguments;

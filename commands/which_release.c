@@ -8,7 +8,7 @@
 
 enum err which_release_dir(const char *root, const char *number, char **dir, struct errmsg *msg)
 {
-    char name[24];
+    char name[RELEASE_NAME_MAX];
     int64_t value;
     char *path;
 

@@ -18,7 +18,7 @@ bool pointer_equal(const struct pointer *a, const struct pointer *b)
 
 char *pointer_write(const struct pointer *pointer, char *text)
 {
-    char name[24];
+    char name[RELEASE_NAME_MAX];
 
     snprintf(text, POINTER_TEXT_MAX, "%s %016" PRIx64 "\n", release_name(name, pointer->number),
              pointer->manifest_hash);

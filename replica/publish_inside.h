@@ -21,10 +21,10 @@ struct publishing {
     char *there;   /* ROOT/.publish/there: what was fetched */
     char *list;    /* ROOT/.publish/list */
     struct release *release;
-    char name[24];         /* of that release */
-    char *folder;          /* "releases/NAME/" */
-    struct pointer ours;   /* to that release */
-    struct pointer theirs; /* when has_theirs */
+    char name[RELEASE_NAME_MAX]; /* of that release */
+    char *folder;                /* "releases/NAME/" */
+    struct pointer ours;         /* to that release */
+    struct pointer theirs;       /* when has_theirs */
     bool has_theirs;
     int lock_fd;
 };

@@ -12,7 +12,7 @@ enum { LISTING_MAX = 16 << 20 };
 /* The release that LINE, "000042/", is the folder of. */
 static bool read_number(struct slice line, uint64_t *number)
 {
-    char name[24];
+    char name[RELEASE_NAME_MAX];
 
     if (line.len < 2 || line.len > sizeof name || line.ptr[line.len - 1] != '/') {
         return false;
@@ -52,7 +52,7 @@ static uint64_t *read_others(const struct publishing *publish, struct slice list
 
 static enum err remove_release(struct publishing *publish, uint64_t number, struct errmsg *msg)
 {
-    char name[24];
+    char name[RELEASE_NAME_MAX];
     char folder[48];
     enum err rc;
 

@@ -56,7 +56,7 @@ static enum err copy_files(struct publishing *publish, const struct manifest *be
 static enum err copy_unchanged(struct publishing *publish, struct errmsg *msg)
 {
     struct errmsg ignored; /* nothing can be copied from a release whose manifest is not good */
-    char name[24];
+    char name[RELEASE_NAME_MAX];
     char *folder = path_join("releases", "%s/", release_name(name, publish->theirs.number));
     char *path = path_join(publish->there, "%s", manifest_name);
     struct manifest *before = NULL;

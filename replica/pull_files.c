@@ -71,7 +71,7 @@ static uint64_t size_or_zero(const char *path)
 static void load_here(struct pull_files *files, uint64_t number)
 {
     struct errmsg ignored; /* a damaged release has nothing to give */
-    char name[24];
+    char name[RELEASE_NAME_MAX];
     struct manifest *manifest = NULL;
     char *dir = path_join(files->root, "releases/%s", release_name(name, number));
     char *path = path_join(dir, "manifest.json");

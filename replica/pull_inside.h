@@ -17,12 +17,12 @@ struct pulling {
     struct pull_result *result;
     struct transport *source;
     struct transport_traffic traffic;
-    struct manifest *manifest; /* of the release that the source has */
-    char name[24];             /* of that release */
-    char *scratch;             /* ROOT/.pull */
-    char *list;                /* ROOT/.pull/list */
-    char *staging;             /* ROOT/releases/.incoming */
-    char *dir;                 /* ROOT/releases/NAME */
+    struct manifest *manifest;   /* of the release that the source has */
+    char name[RELEASE_NAME_MAX]; /* of that release */
+    char *scratch;               /* ROOT/.pull */
+    char *list;                  /* ROOT/.pull/list */
+    char *staging;               /* ROOT/releases/.incoming */
+    char *dir;                   /* ROOT/releases/NAME */
     struct pull_files files;
     struct progress progress;
     int lock_fd;

@@ -14,15 +14,15 @@
 #include "base/number.h"
 #include "replica/verify.h"
 
-char *release_name(char *name, uint64_t number)
+char *release_name(char name[RELEASE_NAME_MAX], uint64_t number)
 {
-    snprintf(name, 24, "%0*" PRIu64, RELEASE_NAME_LEN, number);
+    snprintf(name, RELEASE_NAME_MAX, "%06" PRIu64, number);
     return name;
 }
 
 bool release_number(const char *name, uint64_t *number)
 {
-    char again[24];
+    char again[RELEASE_NAME_MAX];
     int64_t value;
 
     if (!parse_integer(slice_str(name), &value) || value < 0 ||
@@ -55,7 +55,7 @@ static enum err check_number(const char *dir, const struct manifest *manifest, s
 {
     const char *slash = strrchr(dir, '/');
     const char *name = slash == NULL ? dir : slash + 1;
-    char expected[24];
+    char expected[RELEASE_NAME_MAX];
     uint64_t number;
 
     if (!release_number(name, &number) || number == manifest->number) {

@@ -60,10 +60,10 @@ bool release_is_replaced(const struct release *release);
 struct release *release_hold(struct release *release);
 void release_drop(struct release *release); /* accepts NULL */
 
-enum { RELEASE_NAME_LEN = 6 };
+enum { RELEASE_NAME_MAX = 24 }; /* bytes of a name, its NUL included */
 
-/* "000042" for 42; longer when it does not fit. NAME has 24 bytes. */
-char *release_name(char *name, uint64_t number);
+/* Writes "000042" for 42, more digits when six are too few; returns NAME. */
+char *release_name(char name[RELEASE_NAME_MAX], uint64_t number);
 
 /* The number that NAME is of; false when no release is called so. */
 bool release_number(const char *name, uint64_t *number);

@@ -65,7 +65,7 @@ enum err repair_by_transport(void *context, const struct manifest *manifest,
     struct transport *transport = context;
     struct arrival arrival;
     struct stat st;
-    char name[24];
+    char name[RELEASE_NAME_MAX];
     enum err rc;
 
     release_name(name, manifest->number);

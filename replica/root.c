@@ -50,7 +50,7 @@ bool root_current_number(const char *root, uint64_t *number)
 
 char *root_release_dir(const char *root, uint64_t number)
 {
-    char name[24];
+    char name[RELEASE_NAME_MAX];
 
     return path_join(root, "releases/%s", release_name(name, number));
 }

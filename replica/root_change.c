@@ -167,7 +167,7 @@ static void restore_link(const char *link, const char *former)
 /* Points `current` at release NUMBER, or leaves it as it was. */
 static enum err relink(const struct change *change, uint64_t number, struct errmsg *msg)
 {
-    char name[24];
+    char name[RELEASE_NAME_MAX];
     char *link = path_join(change->root, "current");
     char *target = path_join("releases", "%s", release_name(name, number));
     char *former = link_read(link);
@@ -191,7 +191,7 @@ static enum err relink(const struct change *change, uint64_t number, struct errm
 static enum err check_there(const struct change *change, uint64_t number, struct errmsg *msg)
 {
     char *dir = root_release_dir(change->root, number);
-    char name[24];
+    char name[RELEASE_NAME_MAX];
     enum err rc = file_exists(dir) ? ERR_NONE
                                    : err_set(msg, ERR_NOT_FOUND,
                                              "release %s was removed meanwhile; `vitrine releases "
@@ -263,7 +263,7 @@ void change_mark_content(struct change *change, enum mark_kind kind, uint64_t nu
 
 enum err change_check_pin(const struct change *change, uint64_t number, struct errmsg *msg)
 {
-    char name[24];
+    char name[RELEASE_NAME_MAX];
 
     if (!change->state.is_pinned || change->state.pinned == number) {
         return ERR_NONE;

@@ -14,7 +14,7 @@ static enum root_hold find_hold(const struct change *change, uint64_t number, ui
     const struct root_mark *twin = root_state_rolled_back(&change->state, hash);
     uint64_t current;
     bool is_current = root_current_number(change->root, &current) && current == number;
-    char name[24];
+    char name[RELEASE_NAME_MAX];
 
     if (there != NULL) {
         err_set(why, ERR_REFUSED, "it was %s: %.*s", mark_name(there->kind),
@@ -37,7 +37,7 @@ static enum root_hold find_hold(const struct change *change, uint64_t number, ui
 /* What holds a release cannot be known without its content. */
 static enum err know_content(const char *root, uint64_t number, uint64_t *hash, struct errmsg *msg)
 {
-    char name[24];
+    char name[RELEASE_NAME_MAX];
     enum err rc = root_content(root, number, hash, msg);
 
     if (rc == ERR_NONE && *hash == 0) {

@@ -46,7 +46,7 @@ static enum err check_current(const char *root, uint64_t number, struct errmsg *
 {
     char *expected = root_release_dir(root, number);
     char *dir = NULL;
-    char name[24];
+    char name[RELEASE_NAME_MAX];
     enum err rc = root_current(root, &dir, msg);
 
     if (rc == ERR_NOT_FOUND || (rc == ERR_NONE && strcmp(dir, expected) != 0)) {

@@ -149,7 +149,7 @@ static enum err newest(struct transport *transport, const char *into, const char
     struct bucket_there *there = (struct bucket_there *)transport;
     char *path = path_join(into, "manifest.json");
     struct pointer pointer;
-    char name[24];
+    char name[RELEASE_NAME_MAX];
     char *folder = NULL;
     enum err rc = fetch_pointer(there, into, list, traffic, &pointer, msg);
 

@@ -28,7 +28,7 @@ struct plan {
     struct parts_program *parts; /* how route i renders its parts, when it has some */
     struct slice *caches;        /* what route i says to caches: a header line */
     uint64_t *etag_seeds;        /* of route i: etag.h */
-    char release_name[24];
+    char release_name[RELEASE_NAME_MAX];
     atomic_int references;
 };
 

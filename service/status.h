@@ -61,7 +61,7 @@ struct status_view {
     int64_t started_ms; /* since 1970, as all times here */
     bool is_serving;    /* a release is open */
     bool is_stopping;
-    char release_name[24];
+    char release_name[RELEASE_NAME_MAX];
     uint64_t release_number;
     int64_t built_ms;
     char definition[STATUS_NAME_MAX];
