@@ -214,7 +214,7 @@ static enum err write_manifest(struct building *build, uint64_t number, struct e
                                 .files = build->files.items,
                                 .file_count = build->files.count};
     struct buffer text;
-    char *path = path_join(build->staging, "manifest.json");
+    char *path = path_join(build->staging, MANIFEST_NAME);
     enum err rc;
 
     buffer_init(&text, MANIFEST_SIZE_MAX);

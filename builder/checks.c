@@ -172,7 +172,7 @@ static enum err read_last(const struct checks_run *run, struct manifest **out, s
     enum err rc = root_current(run->root, &dir, msg);
 
     if (rc == ERR_NONE) {
-        path = path_join(dir, "manifest.json");
+        path = path_join(dir, MANIFEST_NAME);
         rc = file_exists(path) ? manifest_read(path, &manifest, msg)
                                : err_set(msg, ERR_CORRUPT, "%s is missing", path);
     }
@@ -216,7 +216,7 @@ static enum err check_requests(struct checking *checking, struct errmsg *msg)
 enum err checks_run(const struct checks_run *run, struct errmsg *msg)
 {
     struct checking checking = {.run = run};
-    char *path = path_join(run->staging, "manifest.json");
+    char *path = path_join(run->staging, MANIFEST_NAME);
     enum err rc = manifest_read(path, &checking.next, msg);
 
     if (rc == ERR_NONE) {

@@ -18,6 +18,8 @@
 #include "base/slice.h"
 #include "replica/digest.h"
 
+#define MANIFEST_NAME "manifest.json" /* in the folder of a release */
+
 enum {
     MANIFEST_SIZE_MAX = 16 << 20,
     MANIFEST_FILES_MAX = 65536,

@@ -12,8 +12,6 @@
 #include "replica/publish_inside.h"
 #include "replica/root.h"
 
-static const char manifest_name[] = "manifest.json";
-
 static enum err begin(struct publishing *publish, struct errmsg *msg)
 {
     const struct publish_options *options = publish->options;
@@ -36,7 +34,7 @@ static enum err begin(struct publishing *publish, struct errmsg *msg)
 
 static enum err hash_manifest(const char *dir, uint64_t *out, struct errmsg *msg)
 {
-    char *path = path_join(dir, "%s", manifest_name);
+    char *path = path_join(dir, MANIFEST_NAME);
     struct buffer text;
     enum err rc;
 
@@ -153,7 +151,7 @@ static enum err check_manifest(struct publishing *publish, struct errmsg *msg)
 {
     uint64_t hash = 0;
     bool is_there;
-    enum err rc = publish_fetch(publish, publish->folder, manifest_name, &is_there, msg);
+    enum err rc = publish_fetch(publish, publish->folder, MANIFEST_NAME, &is_there, msg);
 
     if (rc == ERR_NONE && is_there) {
         rc = hash_manifest(publish->there, &hash, msg);

@@ -6,8 +6,6 @@
 #include "base/progress.h"
 #include "replica/publish_inside.h"
 
-static const char manifest_name[] = "manifest.json";
-
 static bool is_same_file(const struct manifest_file *a, const struct manifest_file *b)
 {
     return slice_equal(a->path, b->path) && a->size_bytes == b->size_bytes && a->hash == b->hash;
@@ -58,10 +56,10 @@ static enum err copy_unchanged(struct publishing *publish, struct errmsg *msg)
     struct errmsg ignored; /* nothing can be copied from a release whose manifest is not good */
     char name[RELEASE_NAME_MAX];
     char *folder = path_join("releases", "%s/", release_name(name, publish->theirs.number));
-    char *path = path_join(publish->there, "%s", manifest_name);
+    char *path = path_join(publish->there, MANIFEST_NAME);
     struct manifest *before = NULL;
     bool is_there;
-    enum err rc = publish_fetch(publish, folder, manifest_name, &is_there, msg);
+    enum err rc = publish_fetch(publish, folder, MANIFEST_NAME, &is_there, msg);
 
     if (rc == ERR_NONE && is_there && manifest_read(path, &before, &ignored) == ERR_NONE) {
         rc = copy_files(publish, before, folder, msg);
@@ -77,7 +75,7 @@ static enum err put_files(struct publishing *publish, struct errmsg *msg)
     const struct release *release = publish->release;
     struct progress progress;
     struct buffer names;
-    char *signature = path_join(release->dir, "manifest.sig");
+    char *signature = path_join(release->dir, SIGNATURE_NAME);
     enum err rc;
 
     buffer_init(&names, SIZE_MAX / 2);
@@ -85,7 +83,7 @@ static enum err put_files(struct publishing *publish, struct errmsg *msg)
         add_name(&names, release->manifest->files[i].path);
     }
     if (file_exists(signature)) {
-        add_name(&names, slice_str("manifest.sig"));
+        add_name(&names, slice_str(SIGNATURE_NAME));
     }
     progress_begin(&progress, "publish", "bytes", 0);
     rc = s3_put(&publish->bucket,
@@ -124,7 +122,7 @@ enum err publish_send(struct publishing *publish, struct errmsg *msg)
         rc = put_files(publish, msg);
     }
     return rc == ERR_NONE
-               ? put_one(publish, publish->release->dir, manifest_name, publish->folder, msg)
+               ? put_one(publish, publish->release->dir, MANIFEST_NAME, publish->folder, msg)
                : rc;
 }
 

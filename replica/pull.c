@@ -72,7 +72,7 @@ static enum err begin(struct pulling *pull, struct errmsg *msg)
 
 static enum err learn(struct pulling *pull, struct errmsg *msg)
 {
-    char *path = path_join(pull->scratch, "manifest.json");
+    char *path = path_join(pull->scratch, MANIFEST_NAME);
     enum err rc = transport_newest(pull->source, pull->scratch, pull->list, &pull->traffic, msg);
 
     if (rc == ERR_NONE) {
@@ -92,10 +92,10 @@ static enum err learn(struct pulling *pull, struct errmsg *msg)
 static enum err fetch_signature(struct pulling *pull, struct errmsg *msg)
 {
     char *from = path_join("releases", "%s", pull->name);
-    char *path = path_join(pull->scratch, "manifest.sig");
+    char *path = path_join(pull->scratch, SIGNATURE_NAME);
     struct transport_fetch fetch = {.from = from,
                                     .into = pull->scratch,
-                                    .names = slice_of("manifest.sig", sizeof "manifest.sig"),
+                                    .names = slice_of(SIGNATURE_NAME, sizeof SIGNATURE_NAME),
                                     .list = pull->list,
                                     .may_be_missing = true};
     enum err rc = ERR_NONE;
@@ -144,7 +144,7 @@ static enum err believe(struct pulling *pull, struct errmsg *msg)
 /* The manifest of the release in DIR; NULL, and an error, when there is none that can be read. */
 static enum err read_manifest(const char *dir, struct manifest **out, struct errmsg *msg)
 {
-    char *path = path_join(dir, "manifest.json");
+    char *path = path_join(dir, MANIFEST_NAME);
     enum err rc = file_exists(path) ? manifest_read(path, out, msg)
                                     : err_set(msg, ERR_NOT_FOUND, "%s: it is missing", path);
 

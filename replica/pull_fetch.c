@@ -183,7 +183,7 @@ static enum err copy_learnt(const struct pulling *pull, const char *name, struct
 /* The signature is not among the files of the manifest, which it signs. */
 static enum err make_durable(struct pulling *pull, struct errmsg *msg)
 {
-    char *signature = path_join(pull->staging, "manifest.sig");
+    char *signature = path_join(pull->staging, SIGNATURE_NAME);
     enum err rc = pull_files_finish(&pull->files, msg);
 
     if (rc == ERR_NONE && file_exists(signature)) {
@@ -199,10 +199,10 @@ static enum err fill_staging(struct pulling *pull, struct errmsg *msg)
     enum err rc = pull_files_begin(&pull->files, msg);
 
     if (rc == ERR_NONE) {
-        rc = copy_learnt(pull, "manifest.json", msg);
+        rc = copy_learnt(pull, MANIFEST_NAME, msg);
     }
     if (rc == ERR_NONE) {
-        rc = copy_learnt(pull, "manifest.sig", msg);
+        rc = copy_learnt(pull, SIGNATURE_NAME, msg);
     }
     if (rc != ERR_NONE) {
         return rc;

@@ -74,7 +74,7 @@ static void load_here(struct pull_files *files, uint64_t number)
     char name[RELEASE_NAME_MAX];
     struct manifest *manifest = NULL;
     char *dir = path_join(files->root, "releases/%s", release_name(name, number));
-    char *path = path_join(dir, "manifest.json");
+    char *path = path_join(dir, MANIFEST_NAME);
 
     if (manifest_read(path, &manifest, &ignored) == ERR_NONE) {
         files->here[files->here_count++] = (struct pull_here){dir, manifest};
@@ -184,7 +184,7 @@ static bool is_same_release(const char *leftover, const struct manifest *wanted)
 {
     struct errmsg ignored;
     struct manifest *manifest = NULL;
-    char *path = path_join(leftover, "manifest.json");
+    char *path = path_join(leftover, MANIFEST_NAME);
     bool same = file_exists(path) && manifest_read(path, &manifest, &ignored) == ERR_NONE &&
                 manifest->content_hash == wanted->content_hash;
 

@@ -90,7 +90,7 @@ static enum err no_release(const char *dir, struct errmsg *msg)
 enum err release_read_manifest(const char *dir, const struct release_check *check,
                                struct manifest **out, struct errmsg *msg)
 {
-    char *path = path_join(dir, "manifest.json");
+    char *path = path_join(dir, MANIFEST_NAME);
     struct manifest *manifest = NULL;
     struct buffer text;
     enum err rc;
@@ -215,7 +215,7 @@ static enum err load_definition(struct release *release, struct errmsg *msg)
  */
 static enum err lock_shared(struct release *release, struct errmsg *msg)
 {
-    char *path = path_join(release->dir, "manifest.json");
+    char *path = path_join(release->dir, MANIFEST_NAME);
     enum err rc = ERR_NONE;
 
     release->lock_fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -9,7 +9,7 @@
 /* The file of the release in DIR that should be the same as WANTED; NULL when there is none. */
 static char *same_file(const char *dir, const struct manifest_file *wanted)
 {
-    char *manifest_path = path_join(dir, "manifest.json");
+    char *manifest_path = path_join(dir, MANIFEST_NAME);
     struct manifest *manifest = NULL;
     struct errmsg ignored; /* a release that cannot be read has nothing to give */
     char *path = NULL;

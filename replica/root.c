@@ -188,7 +188,7 @@ enum err root_highest(const char *root, uint64_t *number, struct errmsg *msg)
 enum err root_content(const char *root, uint64_t number, uint64_t *hash, struct errmsg *msg)
 {
     char *dir = root_release_dir(root, number);
-    char *path = path_join(dir, "manifest.json");
+    char *path = path_join(dir, MANIFEST_NAME);
     struct manifest *manifest = NULL;
     enum err rc = ERR_NONE;
 

@@ -22,7 +22,7 @@ static const char retiring[] = ".retiring-";
 static enum err retire(const char *root, uint64_t number, struct errmsg *msg)
 {
     char *dir = root_release_dir(root, number);
-    char *manifest = path_join(dir, "manifest.json");
+    char *manifest = path_join(dir, MANIFEST_NAME);
     char *away = path_join(root, "releases/%s%" PRIu64, retiring, number);
     enum err rc = ERR_NONE;
     int fd = open(manifest, O_RDONLY | O_CLOEXEC);

@@ -15,8 +15,6 @@ _Static_assert(sizeof SIGNATURE_WORD + sodium_base64_ENCODED_LEN(SIGNATURE_SIZE,
                    KEY_LINE_MAX,
                "the longest line");
 
-static const char file_name[] = "manifest.sig";
-
 enum err signature_begin(struct errmsg *msg)
 {
     return sodium_init() < 0
@@ -121,7 +119,7 @@ enum err signature_parse(const char *path, struct slice text, struct signature *
 
 enum err signature_write(const char *dir, const struct signature *signature, struct errmsg *msg)
 {
-    char *path = path_join(dir, "%s", file_name);
+    char *path = path_join(dir, SIGNATURE_NAME);
     char line[KEY_LINE_MAX];
     enum err rc;
 
@@ -134,7 +132,7 @@ enum err signature_write(const char *dir, const struct signature *signature, str
 
 enum err signature_read(const char *dir, bool *is_there, struct signature *out, struct errmsg *msg)
 {
-    char *path = path_join(dir, "%s", file_name);
+    char *path = path_join(dir, SIGNATURE_NAME);
     bool found = file_exists(path);
     struct buffer text;
     enum err rc = ERR_NONE;

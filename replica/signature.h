@@ -21,6 +21,8 @@
 #include "base/err.h"
 #include "base/slice.h"
 
+#define SIGNATURE_NAME "manifest.sig" /* in the folder of a release that is signed */
+
 enum {
     PUBLIC_KEY_SIZE = 32,
     SIGNATURE_SIZE = 64,

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "replica/manifest.h"
 #include "replica/rsync.h"
 #include "replica/transport_way.h"
 
@@ -50,14 +51,13 @@ static enum err fetch(struct transport *transport, const struct transport_fetch 
 static enum err newest(struct transport *transport, const char *into, const char *list,
                        struct transport_traffic *traffic, struct errmsg *msg)
 {
-    return fetch(
-        transport,
-        &(struct transport_fetch){.from = "current",
-                                  .into = into,
-                                  .names = slice_of("manifest.json", sizeof "manifest.json"),
-                                  .list = list,
-                                  .if_changed = true},
-        traffic, msg);
+    return fetch(transport,
+                 &(struct transport_fetch){.from = "current",
+                                           .into = into,
+                                           .names = slice_of(MANIFEST_NAME, sizeof MANIFEST_NAME),
+                                           .list = list,
+                                           .if_changed = true},
+                 traffic, msg);
 }
 
 const struct transport_way transport_rsync = {

@@ -147,7 +147,7 @@ static enum err newest(struct transport *transport, const char *into, const char
                        struct transport_traffic *traffic, struct errmsg *msg)
 {
     struct bucket_there *there = (struct bucket_there *)transport;
-    char *path = path_join(into, "manifest.json");
+    char *path = path_join(into, MANIFEST_NAME);
     struct pointer pointer;
     char name[RELEASE_NAME_MAX];
     char *folder = NULL;
@@ -161,7 +161,7 @@ static enum err newest(struct transport *transport, const char *into, const char
         transport,
         &(struct transport_fetch){.from = folder,
                                   .into = into,
-                                  .names = slice_of("manifest.json", sizeof "manifest.json"),
+                                  .names = slice_of(MANIFEST_NAME, sizeof MANIFEST_NAME),
                                   .list = list},
         traffic, msg);
     if (rc == ERR_NONE && !is_pointed_to(path, &pointer)) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "replica/signature.h"
 #include "replica/verify.h"
 
 static int compare_slices(const void *a, const void *b)
@@ -20,8 +21,8 @@ static struct slice *list_names(const struct manifest *manifest, size_t *count)
     for (unsigned i = 0; i < manifest->file_count; i++) {
         names[i] = manifest->files[i].path;
     }
-    names[manifest->file_count] = slice_str("manifest.json");
-    names[manifest->file_count + 1] = slice_str("manifest.sig");
+    names[manifest->file_count] = slice_str(MANIFEST_NAME);
+    names[manifest->file_count + 1] = slice_str(SIGNATURE_NAME);
     *count = manifest->file_count + 2;
     qsort(names, *count, sizeof *names, compare_slices);
     return names;
