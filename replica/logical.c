@@ -94,7 +94,9 @@ static enum err check_blob(struct recount *recount, enum partition_table table, 
     if (rc == ERR_NONE && !is_honest(recount, &blob, kind, count, is_text)) {
         rc = stored_damaged(recount->partition, table, id, msg);
     }
-    *out = blob.header;
+    if (rc == ERR_NONE) {
+        *out = blob.header;
+    }
     arena_reset(&recount->arena);
     return rc;
 }
@@ -119,8 +121,10 @@ static enum err check_run(struct recount *recount, uint64_t first, uint64_t rows
             header.row_count != (rows - at < chunk_rows ? rows - at : chunk_rows)) {
             rc = stored_damaged(recount->partition, TABLE_CHUNKS, (int64_t)first, msg);
         }
-        store_u64le(bytes, rc == ERR_NONE ? header.content_hash : 0);
-        XXH3_64bits_update(content, bytes, sizeof bytes);
+        if (rc == ERR_NONE) {
+            store_u64le(bytes, header.content_hash);
+            XXH3_64bits_update(content, bytes, sizeof bytes);
+        }
     }
     return rc;
 }
@@ -228,7 +232,9 @@ static enum err recount_listing(struct recount *recount, unsigned listing, struc
             header.row_count != (keys - at < LISTING_BLOCK ? keys - at : LISTING_BLOCK)) {
             rc = stored_damaged(recount->partition, TABLE_BLOCKS, id, msg);
         }
-        recount->logical_hash += logical_block(name, (uint64_t)id, header.content_hash);
+        if (rc == ERR_NONE) {
+            recount->logical_hash += logical_block(name, (uint64_t)id, header.content_hash);
+        }
     }
     return rc;
 }
