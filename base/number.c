@@ -106,6 +106,26 @@ bool parse_number(struct slice text, double *out)
     return true;
 }
 
+bool parse_hex(struct slice text, uint64_t *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint64_t value = 0;
+
+    if (text.len != HEX_TEXT_LEN) {
+        return false;
+    }
+    for (size_t i = 0; i < HEX_TEXT_LEN; i++) {
+        const char *digit = memchr(digits, text.ptr[i], sizeof digits - 1);
+
+        if (digit == NULL) {
+            return false;
+        }
+        value = value << 4 | (uint64_t)(digit - digits);
+    }
+    *out = value;
+    return true;
+}
+
 const char number_digit_pairs[201] = "00010203040506070809101112131415161718192021222324"
                                      "25262728293031323334353637383940414243444546474849"
                                      "50515253545556575859606162636465666768697071727374"

@@ -31,6 +31,9 @@ bool parse_decimal(struct slice text, unsigned scale, int64_t *out);
 /* A finite JSON-like number. */
 bool parse_number(struct slice text, double *out);
 
+/* HEX_TEXT_LEN digits in base 16, in lower case, as write_hex writes them. */
+bool parse_hex(struct slice text, uint64_t *out);
+
 /* Two digits each: "00", "01" ... "99". */
 extern const char number_digit_pairs[201];
 

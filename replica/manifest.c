@@ -1,16 +1,16 @@
 #include "replica/manifest.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <sodium.h>
 #include <xxhash.h>
 
+#include "base/bytes.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/number.h"
 #include "definition/definition.h"
 #include "replica/format.h"
-
-enum { HASH_TEXT_LEN = 16 };
+#include "replica/json_members.h"
 
 static const char checksum_member[] = ",\n  \"checksum\": \"";
 static const char checksum_end[] = "\"\n}\n";
@@ -97,8 +97,8 @@ static uint64_t content_hash(const struct manifest *manifest)
         const struct manifest_file *file = &manifest->files[i];
         uint8_t fixed[17] = {(uint8_t)file->kind};
 
-        memcpy(fixed + 1, &(uint64_t){htole64(file->size_bytes)}, 8);
-        memcpy(fixed + 9, &(uint64_t){htole64(file->hash)}, 8);
+        store_u64le(fixed + 1, file->size_bytes);
+        store_u64le(fixed + 9, file->hash);
         XXH3_64bits_update(state, fixed, sizeof fixed);
         XXH3_64bits_update(state, file->path.ptr, file->path.len);
     }
@@ -170,9 +170,9 @@ static enum err damaged(const struct parse *parse, const char *what)
 
 static enum err check_sum(const struct parse *parse, struct slice text)
 {
-    size_t tail = HASH_TEXT_LEN + sizeof checksum_end - 1;
+    size_t tail = HEX_TEXT_LEN + sizeof checksum_end - 1;
     size_t member = sizeof checksum_member - 1;
-    char expected[HASH_TEXT_LEN + 1];
+    char expected[HEX_TEXT_LEN + 1];
     size_t body;
 
     if (text.len < tail + member) {
@@ -181,22 +181,11 @@ static enum err check_sum(const struct parse *parse, struct slice text)
     body = text.len - tail;
     snprintf(expected, sizeof expected, "%016" PRIx64, XXH3_64bits(text.ptr, body));
     if (memcmp(text.ptr + body - member, checksum_member, member) != 0 ||
-        memcmp(text.ptr + body, expected, HASH_TEXT_LEN) != 0 ||
-        memcmp(text.ptr + body + HASH_TEXT_LEN, checksum_end, sizeof checksum_end - 1) != 0) {
+        memcmp(text.ptr + body, expected, HEX_TEXT_LEN) != 0 ||
+        memcmp(text.ptr + body + HEX_TEXT_LEN, checksum_end, sizeof checksum_end - 1) != 0) {
         return damaged(parse, "the checksum of the manifest differs");
     }
     return ERR_NONE;
-}
-
-static bool get_unsigned(const json_t *object, const char *name, uint64_t *out)
-{
-    const json_t *value = json_object_get(object, name);
-
-    if (!json_is_integer(value) || json_integer_value(value) < 0) {
-        return false;
-    }
-    *out = (uint64_t)json_integer_value(value);
-    return true;
 }
 
 static bool get_text(const struct parse *parse, const json_t *object, const char *name,
@@ -209,19 +198,6 @@ static bool get_text(const struct parse *parse, const json_t *object, const char
     }
     *out = arena_copy(&parse->manifest->arena,
                       slice_of(json_string_value(value), json_string_length(value)));
-    return true;
-}
-
-static bool get_hash(const json_t *object, const char *name, uint64_t *out)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-    char *end;
-
-    if (text == NULL || strlen(text) != HASH_TEXT_LEN ||
-        strspn(text, "0123456789abcdef") != HASH_TEXT_LEN) {
-        return false;
-    }
-    *out = strtoull(text, &end, 16);
     return true;
 }
 
@@ -291,21 +267,21 @@ static bool read_file(const struct parse *parse, const json_t *object, struct ma
     bool has_data;
 
     if (!get_kind(object, &out->kind) || !get_text(parse, object, "path", &out->path) ||
-        !path_is_safe(out->path) || !get_unsigned(object, "size", &out->size_bytes) ||
-        !get_hash(object, "hash", &out->hash) || !get_digest(object, out)) {
+        !path_is_safe(out->path) || !member_unsigned(object, "size", &out->size_bytes) ||
+        !member_hash(object, "hash", &out->hash) || !get_digest(object, out)) {
         return false;
     }
     has_data = out->kind == FILE_PARTITION || out->kind == FILE_LISTING;
     if (has_data && (!get_text(parse, object, "collection", &out->collection) ||
-                     !get_unsigned(object, "first_page", &out->first_page) ||
-                     !get_unsigned(object, "rows", &out->row_count) ||
+                     !member_unsigned(object, "first_page", &out->first_page) ||
+                     !member_unsigned(object, "rows", &out->row_count) ||
                      out->size_bytes % FORMAT_PAGE_SIZE != 0)) {
         return false;
     }
     if (out->kind == FILE_LISTING) {
         return get_text(parse, object, "listing", &out->listing);
     }
-    return out->kind != FILE_PARTITION || (get_unsigned(object, "keys", &out->key_count) &&
+    return out->kind != FILE_PARTITION || (member_unsigned(object, "keys", &out->key_count) &&
                                            get_key(parse, object, "first_key", &out->first_key) &&
                                            get_key(parse, object, "last_key", &out->last_key));
 }
@@ -346,9 +322,9 @@ static enum err read_collections(const struct parse *parse, const json_t *collec
         struct manifest_collection *collection = &manifest->collections[i];
 
         if (!get_text(parse, object, "name", &collection->name) ||
-            !get_unsigned(object, "rows", &collection->row_count) ||
-            !get_unsigned(object, "keys", &collection->key_count) ||
-            !get_hash(object, "logical", &collection->logical_hash)) {
+            !member_unsigned(object, "rows", &collection->row_count) ||
+            !member_unsigned(object, "keys", &collection->key_count) ||
+            !member_hash(object, "logical", &collection->logical_hash)) {
             return damaged(parse, "the list of collections is not readable");
         }
     }
@@ -361,15 +337,16 @@ static bool get_parent(const json_t *root, struct manifest *manifest)
     if (json_object_get(root, "parent") == NULL) {
         return json_object_get(root, "parent_content") == NULL;
     }
-    return get_unsigned(root, "parent", &manifest->parent_number) && manifest->parent_number > 0 &&
-           get_hash(root, "parent_content", &manifest->parent_content);
+    return member_unsigned(root, "parent", &manifest->parent_number) &&
+           manifest->parent_number > 0 &&
+           member_hash(root, "parent_content", &manifest->parent_content);
 }
 
 /* Absent where nobody has written, and in releases of earlier versions. */
 static bool get_write_position(const json_t *root, struct manifest *manifest)
 {
     return json_object_get(root, "write_position") == NULL ||
-           (get_unsigned(root, "write_position", &manifest->write_position) &&
+           (member_unsigned(root, "write_position", &manifest->write_position) &&
             manifest->write_position > 0);
 }
 
@@ -381,7 +358,8 @@ static enum err read_root(const struct parse *parse, const json_t *root)
     uint64_t built;
     enum err rc;
 
-    if (!get_unsigned(root, "format", &format) || !get_unsigned(root, "oldest_reader", &oldest)) {
+    if (!member_unsigned(root, "format", &format) ||
+        !member_unsigned(root, "oldest_reader", &oldest)) {
         return damaged(parse, "this is not the manifest of a release");
     }
     if (oldest > FORMAT_VERSION) {
@@ -392,12 +370,12 @@ static enum err read_root(const struct parse *parse, const json_t *root)
     }
     manifest->format = (unsigned)format;
     manifest->oldest_reader = (unsigned)oldest;
-    if (!get_unsigned(root, "release", &manifest->number) ||
-        !get_unsigned(root, "built_ms", &built) ||
+    if (!member_unsigned(root, "release", &manifest->number) ||
+        !member_unsigned(root, "built_ms", &built) ||
         !get_text(parse, root, "definition", &manifest->definition_name) ||
         !get_text(parse, root, "source_position", &manifest->source_position) ||
-        !get_hash(root, "definition_hash", &manifest->definition_hash) ||
-        !get_hash(root, "content", &manifest->content_hash) || !get_parent(root, manifest) ||
+        !member_hash(root, "definition_hash", &manifest->definition_hash) ||
+        !member_hash(root, "content", &manifest->content_hash) || !get_parent(root, manifest) ||
         !get_write_position(root, manifest)) {
         return damaged(parse, "a member is missing or of the wrong type");
     }

@@ -1,14 +1,14 @@
 #include "replica/root_state.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 
 #include "base/file.h"
 #include "base/json.h"
 #include "base/timestamp.h"
+#include "replica/json_members.h"
 
-enum { STATE_VERSION = 1, HASH_TEXT_LEN = 16 };
+enum { STATE_VERSION = 1 };
 
 static const char *const mark_names[] = {
     [MARK_REFUSED] = "refused",
@@ -127,29 +127,6 @@ void root_state_write(const struct root_state *state, struct buffer *out)
 
 /* ---- reading ---- */
 
-static bool get_number(const json_t *object, const char *name, uint64_t *out)
-{
-    const json_t *value = json_object_get(object, name);
-
-    if (!json_is_integer(value) || json_integer_value(value) < 0) {
-        return false;
-    }
-    *out = (uint64_t)json_integer_value(value);
-    return true;
-}
-
-static bool get_hash(const json_t *object, const char *name, uint64_t *out)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-
-    if (text == NULL || strlen(text) != HASH_TEXT_LEN ||
-        strspn(text, "0123456789abcdef") != HASH_TEXT_LEN) {
-        return false;
-    }
-    *out = strtoull(text, NULL, 16);
-    return true;
-}
-
 static bool get_kind(const json_t *object, enum mark_kind *out)
 {
     const char *name = json_string_value(json_object_get(object, "mark"));
@@ -169,8 +146,8 @@ static bool read_mark(const json_t *object, struct root_state *state)
     const json_t *reason = json_object_get(object, "reason");
     struct root_mark mark;
 
-    if (!get_number(object, "release", &mark.number) ||
-        !get_hash(object, "content", &mark.content_hash) || !get_kind(object, &mark.kind) ||
+    if (!member_unsigned(object, "release", &mark.number) ||
+        !member_hash(object, "content", &mark.content_hash) || !get_kind(object, &mark.kind) ||
         at == NULL || !timestamp_parse(slice_str(at), &mark.at_ms) || !json_is_string(reason)) {
         return false;
     }
@@ -185,15 +162,16 @@ static bool read_object(const json_t *root, struct root_state *state)
     const json_t *marks = json_object_get(root, "marks");
     uint64_t version;
 
-    if (what == NULL || strcmp(what, "root") != 0 || !get_number(root, "version", &version) ||
+    if (what == NULL || strcmp(what, "root") != 0 || !member_unsigned(root, "version", &version) ||
         version != STATE_VERSION || !json_is_array(marks)) {
         return false;
     }
-    if (json_object_get(root, "highest") != NULL && !get_number(root, "highest", &state->highest)) {
+    if (json_object_get(root, "highest") != NULL &&
+        !member_unsigned(root, "highest", &state->highest)) {
         return false;
     }
     state->is_pinned = json_object_get(root, "pinned") != NULL;
-    if (state->is_pinned && !get_number(root, "pinned", &state->pinned)) {
+    if (state->is_pinned && !member_unsigned(root, "pinned", &state->pinned)) {
         return false;
     }
     for (size_t i = 0; i < json_array_size(marks); i++) {

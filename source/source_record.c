@@ -1,21 +1,18 @@
 #include "source/source_record.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "base/number.h"
 
 const struct source_record source_record_none = {.keeps_rejects = false};
 
 void source_record_hash_text(uint64_t hash, char *text)
 {
-    snprintf(text, RECORD_HASH_MAX, "%016" PRIx64, hash);
+    write_hex(text, hash);
+    text[HEX_TEXT_LEN] = '\0';
 }
 
 uint64_t source_record_hash(const char *text)
 {
-    bool is_hash = strlen(text) == RECORD_HASH_MAX - 1 &&
-                   strspn(text, "0123456789abcdef") == RECORD_HASH_MAX - 1;
+    uint64_t hash = 0;
 
-    return is_hash ? strtoull(text, NULL, 16) : 0;
+    return parse_hex(slice_str(text), &hash) ? hash : 0;
 }

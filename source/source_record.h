@@ -16,9 +16,10 @@
 #ifndef VITRINE_SOURCE_SOURCE_RECORD_H
 #define VITRINE_SOURCE_SOURCE_RECORD_H
 
+#include "base/number.h"
 #include "source/source.h"
 
-enum { RECORD_HASH_MAX = 17 /* bytes of the text of a hash, NUL included */ };
+enum { RECORD_HASH_MAX = HEX_TEXT_LEN + 1 }; /* bytes of the text of a hash, NUL included */
 
 /* A load that nobody described: no file and no definition is like it. */
 extern const struct source_record source_record_none;

@@ -281,11 +281,37 @@ static void written_hex_has_all_its_digits(void **state)
         uint64_t value = i < 1000 ? i * 0x9e3779b97f4a7c15U : i - 1000;
         char expected[32];
         char text[HEX_TEXT_LEN];
+        uint64_t read;
 
         snprintf(expected, sizeof expected, "%016" PRIx64, value);
         write_hex(text, value);
         assert_memory_equal(text, expected, HEX_TEXT_LEN);
+        assert_true(parse_hex(slice_of(text, HEX_TEXT_LEN), &read));
+        assert_true(read == value);
     }
+}
+
+static void hex_is_sixteen_digits_in_lower_case_or_nothing(void **state)
+{
+    static const char *const wrong[] = {
+        "",
+        "0",
+        "123456789abcde",
+        "0123456789abcdef0",
+        "0123456789ABCDEF",
+        "0x23456789abcdef",
+        " 123456789abcdef",
+        "-123456789abcdef",
+        "0123456789abcdeg",
+    };
+    uint64_t value = 7;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_false(parse_hex(slice_str(wrong[i]), &value));
+    }
+    assert_false(parse_hex(slice_of("0123456789abcde\0", 16), &value));
+    assert_int_equal(value, 7);
 }
 
 int main(void)
@@ -295,6 +321,7 @@ int main(void)
         cmocka_unit_test(decimals_are_scaled_and_rounded_half_away_from_zero),
         cmocka_unit_test(written_integers_are_shortest),
         cmocka_unit_test(written_hex_has_all_its_digits),
+        cmocka_unit_test(hex_is_sixteen_digits_in_lower_case_or_nothing),
         cmocka_unit_test(written_decimals_show_their_scale),
         cmocka_unit_test(written_decimals_read_back_as_themselves),
         cmocka_unit_test(numbers_are_finite_and_whole),
