@@ -39,6 +39,18 @@ char *buffer_grow(struct buffer *buffer, size_t size)
     return buffer->ptr + buffer->len;
 }
 
+void buffer_append_quoted(struct buffer *buffer, struct slice text, char quote)
+{
+    buffer_append_byte(buffer, quote);
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == quote) {
+            buffer_append_byte(buffer, quote);
+        }
+        buffer_append_byte(buffer, text.ptr[i]);
+    }
+    buffer_append_byte(buffer, quote);
+}
+
 void buffer_printf(struct buffer *buffer, const char *fmt, ...)
 {
     va_list args;

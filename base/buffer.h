@@ -76,6 +76,9 @@ static inline void buffer_append_byte(struct buffer *buffer, char byte)
     buffer_append(buffer, &byte, 1);
 }
 
+/* TEXT between two QUOTEs, with every QUOTE in it doubled: as SQL and CSV write it. */
+void buffer_append_quoted(struct buffer *buffer, struct slice text, char quote);
+
 void buffer_printf(struct buffer *buffer, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 static inline struct slice buffer_slice(const struct buffer *buffer)

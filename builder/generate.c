@@ -39,14 +39,9 @@ static void add_name(struct buffer *out, struct slice name)
 {
     if (memchr(name.ptr, ',', name.len) == NULL && memchr(name.ptr, '"', name.len) == NULL) {
         buffer_append_slice(out, name);
-        return;
+    } else {
+        buffer_append_quoted(out, name, '"');
     }
-    buffer_append_byte(out, '"');
-    for (size_t i = 0; i < name.len; i++) {
-        buffer_append_str(out, name.ptr[i] == '"' ? "\"" : "");
-        buffer_append_byte(out, name.ptr[i]);
-    }
-    buffer_append_byte(out, '"');
 }
 
 static void add_header(struct buffer *out, const struct plan_table *table, bool has_dirt)

@@ -33,18 +33,6 @@ enum err rejects_open(const char *path, struct rejects **out, struct errmsg *msg
     return ERR_NONE;
 }
 
-static void append_quoted(struct buffer *line, struct slice text)
-{
-    buffer_append_byte(line, '"');
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '"') {
-            buffer_append_byte(line, '"');
-        }
-        buffer_append_byte(line, text.ptr[i]);
-    }
-    buffer_append_byte(line, '"');
-}
-
 void rejects_begin(struct rejects *rejects)
 {
     buffer_clear(&rejects->section);
@@ -56,11 +44,11 @@ void rejects_add(struct rejects *rejects, struct slice file, uint64_t line, cons
     struct buffer *text = &rejects->line;
 
     buffer_clear(text);
-    append_quoted(text, file);
+    buffer_append_quoted(text, file, '"');
     buffer_printf(text, ",%" PRIu64 ",", line);
-    append_quoted(text, slice_str(reason));
+    buffer_append_quoted(text, slice_str(reason), '"');
     buffer_append_byte(text, ',');
-    append_quoted(text, record);
+    buffer_append_quoted(text, record, '"');
     buffer_append_byte(text, '\n');
     rejects_add_section(rejects, buffer_slice(text));
     buffer_append_slice(&rejects->section, buffer_slice(text));

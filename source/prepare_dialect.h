@@ -28,7 +28,6 @@ struct prepare_dialect {
     const struct prepare_own_table *own;
     unsigned own_count;
 
-    void (*append_name)(struct buffer *sql, struct slice name);
     /* A SELECT: whether there is a table or view NAME. */
     void (*append_check)(struct buffer *sql, struct slice name);
     /* Makes TABLE with its key and its indexes. */
@@ -43,9 +42,6 @@ struct prepare_dialect {
 
 extern const struct prepare_dialect prepare_sqlite;
 extern const struct prepare_dialect prepare_postgres;
-
-/* TEXT as a constant, with every ' doubled. */
-void prepare_append_text(struct buffer *sql, struct slice text);
 
 /* A value as the constant that both databases know. */
 void prepare_append_plain(struct buffer *sql, const struct value *value);

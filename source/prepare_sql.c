@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "source/prepare_dialect.h"
+#include "source/sql_text.h"
 
 static const struct prepare_dialect *const dialects[SQL_DIALECTS] = {
     [SQL_SQLITE] = &prepare_sqlite,
@@ -33,7 +34,7 @@ static void append_rows(struct buffer *sql, const struct prepare_dialect *dialec
                         const struct table *table)
 {
     buffer_append_str(sql, "; INSERT INTO ");
-    dialect->append_name(sql, table->name);
+    sql_append_name(sql, table->name);
     buffer_append_str(sql, " VALUES ");
     for (unsigned row = 0; row < table->row_count; row++) {
         for (unsigned i = 0; i < table->column_count; i++) {
@@ -122,18 +123,6 @@ void prepare_plan_free(struct prepare_plan *plan)
 
 /* ---- what the dialects share ---- */
 
-void prepare_append_text(struct buffer *sql, struct slice text)
-{
-    buffer_append_byte(sql, '\'');
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '\'') {
-            buffer_append_byte(sql, '\'');
-        }
-        buffer_append_byte(sql, text.ptr[i]);
-    }
-    buffer_append_byte(sql, '\'');
-}
-
 void prepare_append_plain(struct buffer *sql, const struct value *value)
 {
     switch (value->type) {
@@ -147,7 +136,7 @@ void prepare_append_plain(struct buffer *sql, const struct value *value)
         buffer_printf(sql, "%.17g", value->real);
         break;
     default:
-        prepare_append_text(sql, value->text);
+        sql_append_text(sql, value->text);
         break;
     }
 }

@@ -1,5 +1,6 @@
 #include "source/prepare_dialect.h"
 #include "source/source_sqlite.h"
+#include "source/sql_text.h"
 
 static const struct prepare_own_table own_tables[] = {
     {WRITER_ANSWERS_TABLE,
@@ -17,7 +18,7 @@ static void append_check(struct buffer *sql, struct slice name)
 {
     buffer_append_str(sql, "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type IN"
                            " ('table', 'view') AND name = ");
-    prepare_append_text(sql, name);
+    sql_append_text(sql, name);
     buffer_append_str(sql, " COLLATE NOCASE)");
 }
 
@@ -41,7 +42,6 @@ static void append_value(struct buffer *sql, const struct table_column *column,
 const struct prepare_dialect prepare_sqlite = {
     .own = own_tables,
     .own_count = sizeof own_tables / sizeof own_tables[0],
-    .append_name = sqlite_append_name,
     .append_check = append_check,
     .append_table = append_table,
     .append_value = append_value,

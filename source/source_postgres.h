@@ -108,7 +108,6 @@ MUST_CHECK enum err postgres_inline(const char *sql, const char *const *literals
 MUST_CHECK enum err postgres_bind(PGconn *conn, const char *sql, const struct value *parameters,
                                   unsigned count, struct buffer *out, struct errmsg *msg);
 
-void postgres_append_name(struct buffer *sql, struct slice name);
 /* Drops what is there and creates the table, as yet without its primary key. */
 void postgres_create_sql(struct buffer *sql, const struct table *table);
 /* Creates the table, which is not there, as yet without its primary key. */

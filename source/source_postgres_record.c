@@ -5,6 +5,7 @@
 #include "source/source_postgres.h"
 #include "source/source_postgres_wait.h"
 #include "source/source_record.h"
+#include "source/sql_text.h"
 
 enum { NAME_MAX_BYTES = DEFINITION_NAME_MAX + 1, NUMBER_MAX = 24 };
 
@@ -164,7 +165,7 @@ static enum err has_rows(const struct source_postgres *source, const struct tabl
     buffer_init(&sql, POSTGRES_SQL_MAX);
     buffer_init(&answer, POSTGRES_SQL_MAX);
     buffer_append_str(&sql, "SELECT EXISTS (SELECT FROM ");
-    postgres_append_name(&sql, table->name);
+    sql_append_name(&sql, table->name);
     buffer_append_byte(&sql, ')');
     rc = postgres_ask(source, source->main, buffer_str(&sql), &answer, msg);
     *out = answer.len > 0 && answer.ptr[0] == 't';
@@ -208,7 +209,7 @@ static enum err analyze(struct source_postgres *source, const char *table, struc
     }
     buffer_init(&sql, POSTGRES_SQL_MAX);
     buffer_append_str(&sql, "ANALYZE ");
-    postgres_append_name(&sql, slice_str(table));
+    sql_append_name(&sql, slice_str(table));
     buffer_printf(&sql,
                   "; UPDATE " SOURCE_RECORD_TABLE " SET is_settled = true WHERE table_name = %s",
                   literal);

@@ -1,17 +1,5 @@
-#include "source/prepare_dialect.h"
 #include "source/source_postgres.h"
-
-void postgres_append_name(struct buffer *sql, struct slice name)
-{
-    buffer_append_byte(sql, '"');
-    for (size_t i = 0; i < name.len; i++) {
-        if (name.ptr[i] == '"') {
-            buffer_append_byte(sql, '"');
-        }
-        buffer_append_byte(sql, name.ptr[i]);
-    }
-    buffer_append_byte(sql, '"');
-}
+#include "source/sql_text.h"
 
 /* Text compares by its bytes, as it does in the embedded source: one definition, one answer. */
 static void append_type(struct buffer *sql, const struct table_column *column)
@@ -39,7 +27,7 @@ static void append_column(struct buffer *sql, const struct table *table, unsigne
 {
     const struct table_column *column = &table->columns[index];
 
-    postgres_append_name(sql, column->name);
+    sql_append_name(sql, column->name);
     buffer_append_byte(sql, ' ');
     append_type(sql, column);
     buffer_append_str(sql, column->is_required ? " NOT NULL" : "");
@@ -51,7 +39,7 @@ static void append_column(struct buffer *sql, const struct table *table, unsigne
 void postgres_create_sql(struct buffer *sql, const struct table *table)
 {
     buffer_append_str(sql, "DROP TABLE IF EXISTS ");
-    postgres_append_name(sql, table->name);
+    sql_append_name(sql, table->name);
     buffer_append_str(sql, "; ");
     postgres_table_sql(sql, table);
 }
@@ -59,7 +47,7 @@ void postgres_create_sql(struct buffer *sql, const struct table *table)
 void postgres_table_sql(struct buffer *sql, const struct table *table)
 {
     buffer_append_str(sql, "CREATE TABLE ");
-    postgres_append_name(sql, table->name);
+    sql_append_name(sql, table->name);
     buffer_append_str(sql, " (");
     for (unsigned i = 0; i < table->column_count; i++) {
         buffer_append_str(sql, i == 0 ? "" : ", ");
@@ -72,7 +60,7 @@ void postgres_table_sql(struct buffer *sql, const struct table *table)
 void postgres_copy_sql(struct buffer *sql, const struct table *table)
 {
     buffer_append_str(sql, "COPY ");
-    postgres_append_name(sql, table->name);
+    sql_append_name(sql, table->name);
     buffer_append_str(sql, " FROM STDIN (FORMAT binary, FREEZE)");
 }
 
@@ -81,7 +69,7 @@ static void append_columns(struct buffer *sql, const struct table *table, const 
 {
     for (unsigned i = 0; i < count; i++) {
         buffer_append_str(sql, i == 0 ? " (" : ", ");
-        postgres_append_name(sql, table->columns[columns[i]].name);
+        sql_append_name(sql, table->columns[columns[i]].name);
     }
     buffer_append_byte(sql, ')');
 }
@@ -92,14 +80,14 @@ void postgres_index_sql(struct buffer *sql, const struct table *table)
         unsigned key = (unsigned)table->primary_key;
 
         buffer_append_str(sql, "ALTER TABLE ");
-        postgres_append_name(sql, table->name);
+        sql_append_name(sql, table->name);
         buffer_append_str(sql, " ADD PRIMARY KEY");
         append_columns(sql, table, &key, 1);
     }
     for (unsigned i = 0; i < table->index_count; i++) {
         buffer_append_str(sql, sql->len == 0 ? "" : "; ");
         buffer_append_str(sql, "CREATE INDEX ON ");
-        postgres_append_name(sql, table->name);
+        sql_append_name(sql, table->name);
         append_columns(sql, table, table->indexes[i].columns, table->indexes[i].column_count);
     }
 }
@@ -109,8 +97,8 @@ void postgres_append_name_text(struct buffer *sql, struct slice name)
     struct buffer quoted;
 
     buffer_init(&quoted, POSTGRES_SQL_MAX);
-    postgres_append_name(&quoted, name);
-    prepare_append_text(sql, buffer_slice(&quoted));
+    sql_append_name(&quoted, name);
+    sql_append_text(sql, buffer_slice(&quoted));
     buffer_free(&quoted);
 }
 
@@ -122,11 +110,11 @@ void postgres_sequence_sql(struct buffer *sql, const struct table *table)
     buffer_append_str(sql, "SELECT pg_catalog.setval(pg_catalog.pg_get_serial_sequence(");
     postgres_append_name_text(sql, table->name);
     buffer_append_str(sql, ", ");
-    prepare_append_text(sql, key);
+    sql_append_text(sql, key);
     buffer_append_str(sql, "), GREATEST(max(");
-    postgres_append_name(sql, key);
+    sql_append_name(sql, key);
     buffer_append_str(sql, "), 1), COALESCE(max(");
-    postgres_append_name(sql, key);
+    sql_append_name(sql, key);
     buffer_append_str(sql, ") >= 1, false)) FROM ");
-    postgres_append_name(sql, table->name);
+    sql_append_name(sql, table->name);
 }

@@ -89,7 +89,6 @@ MUST_CHECK enum err sqlite_mark_settled(struct source_sqlite *source, struct err
 
 /* ---- statements from a definition, appended to SQL ---- */
 
-void sqlite_append_name(struct buffer *sql, struct slice name);
 /* Drops what is there and creates the table. */
 void sqlite_create_sql(struct buffer *sql, const struct table *table);
 /* Creates the table, which is not there. */

@@ -1,5 +1,6 @@
 #include "source/source_record.h"
 #include "source/source_sqlite.h"
+#include "source/sql_text.h"
 
 static const char create_sql[] =
     "CREATE TABLE IF NOT EXISTS " SOURCE_RECORD_TABLE
@@ -139,7 +140,7 @@ static enum err has_rows(struct source_sqlite *source, const struct table *table
 
     buffer_init(&sql, SQLITE_SQL_MAX);
     buffer_append_str(&sql, "SELECT 1 FROM ");
-    sqlite_append_name(&sql, table->name);
+    sql_append_name(&sql, table->name);
     buffer_append_str(&sql, " LIMIT 1");
     rc = prepare(source, buffer_str(&sql), NULL, &statement, msg);
     if (rc == ERR_NONE) {

@@ -1,16 +1,5 @@
 #include "source/source_sqlite.h"
-
-void sqlite_append_name(struct buffer *sql, struct slice name)
-{
-    buffer_append_byte(sql, '"');
-    for (size_t i = 0; i < name.len; i++) {
-        if (name.ptr[i] == '"') {
-            buffer_append_byte(sql, '"');
-        }
-        buffer_append_byte(sql, name.ptr[i]);
-    }
-    buffer_append_byte(sql, '"');
-}
+#include "source/sql_text.h"
 
 static const char *sql_type(enum column_type type)
 {
@@ -30,7 +19,7 @@ static void append_column(struct buffer *sql, const struct table *table, unsigne
 {
     const struct table_column *column = &table->columns[index];
 
-    sqlite_append_name(sql, column->name);
+    sql_append_name(sql, column->name);
     buffer_printf(sql, " %s", sql_type(column->type));
     if (column->is_required) {
         buffer_append_str(sql, " NOT NULL");
@@ -43,7 +32,7 @@ static void append_column(struct buffer *sql, const struct table *table, unsigne
 void sqlite_create_sql(struct buffer *sql, const struct table *table)
 {
     buffer_append_str(sql, "DROP TABLE IF EXISTS ");
-    sqlite_append_name(sql, table->name);
+    sql_append_name(sql, table->name);
     buffer_append_str(sql, "; ");
     sqlite_table_sql(sql, table);
 }
@@ -51,7 +40,7 @@ void sqlite_create_sql(struct buffer *sql, const struct table *table)
 void sqlite_table_sql(struct buffer *sql, const struct table *table)
 {
     buffer_append_str(sql, "CREATE TABLE ");
-    sqlite_append_name(sql, table->name);
+    sql_append_name(sql, table->name);
     buffer_append_str(sql, " (");
     for (unsigned i = 0; i < table->column_count; i++) {
         buffer_append_str(sql, i == 0 ? "" : ", ");
@@ -63,7 +52,7 @@ void sqlite_table_sql(struct buffer *sql, const struct table *table)
 void sqlite_insert_sql(struct buffer *sql, const struct table *table)
 {
     buffer_append_str(sql, "INSERT INTO ");
-    sqlite_append_name(sql, table->name);
+    sql_append_name(sql, table->name);
     buffer_append_str(sql, " VALUES (");
     for (unsigned i = 0; i < table->column_count; i++) {
         buffer_append_str(sql, i == 0 ? "?" : ", ?");
@@ -76,7 +65,7 @@ static void append_columns(struct buffer *sql, const struct table *table,
 {
     for (unsigned i = 0; i < index->column_count; i++) {
         buffer_append_str(sql, i == 0 ? "" : ", ");
-        sqlite_append_name(sql, table->columns[index->columns[i]].name);
+        sql_append_name(sql, table->columns[index->columns[i]].name);
     }
 }
 
@@ -96,7 +85,7 @@ static void append_index_name(struct buffer *sql, const struct table *table,
         buffer_append_slice(&name, table->columns[index->columns[i]].name);
     }
     buffer_append_byte(&name, ')');
-    sqlite_append_name(sql, buffer_slice(&name));
+    sql_append_name(sql, buffer_slice(&name));
     buffer_free(&name);
 }
 
@@ -106,7 +95,7 @@ void sqlite_index_sql(struct buffer *sql, const struct table *table,
     buffer_append_str(sql, "CREATE INDEX ");
     append_index_name(sql, table, index);
     buffer_append_str(sql, " ON ");
-    sqlite_append_name(sql, table->name);
+    sql_append_name(sql, table->name);
     buffer_append_str(sql, " (");
     append_columns(sql, table, index);
     buffer_append_byte(sql, ')');
