@@ -38,9 +38,12 @@ struct source_operations {
     enum err (*load_row)(struct source_load *load, const struct value *values, struct errmsg *msg);
     enum err (*load_finish)(struct source_load *load, struct errmsg *msg);
     void (*load_abandon)(struct source_load *load);
+    /* SOURCE_RECORD_TABLE and TABLE are there. */
     enum err (*find_record)(struct source *source, const struct table *table,
                             struct source_record *out, struct buffer *rejects, bool *found,
                             struct errmsg *msg);
+    enum err (*has_rows)(struct source *source, const struct table *table, bool *out,
+                         struct errmsg *msg);
     enum err (*settle)(struct source *source, struct errmsg *msg);
     enum err (*prepare)(struct source *source, const struct definition *definition,
                         struct errmsg *msg);

@@ -151,7 +151,20 @@ enum err source_find_record(struct source *source, const struct table *table,
                             struct source_record *out, struct buffer *rejects, bool *found,
                             struct errmsg *msg)
 {
-    return source->operations->find_record(source, table, out, rejects, found, msg);
+    bool is_there = false;
+    enum err rc = source_has_table(source, slice_str(SOURCE_RECORD_TABLE), &is_there, msg);
+
+    *found = false;
+    if (rc == ERR_NONE && is_there) {
+        rc = source_has_table(source, table->name, &is_there, msg);
+    }
+    if (rc == ERR_NONE && is_there) {
+        rc = source->operations->find_record(source, table, out, rejects, found, msg);
+    }
+    if (rc == ERR_NONE && *found && out->loaded > 0) {
+        rc = source->operations->has_rows(source, table, found, msg);
+    }
+    return rc;
 }
 
 enum err source_load_finish(struct source_load *load, struct errmsg *msg)

@@ -197,6 +197,7 @@ const struct source_operations source_postgres_operations = {
     .load_finish = postgres_load_finish,
     .load_abandon = postgres_load_abandon,
     .find_record = postgres_find_record,
+    .has_rows = postgres_has_rows,
     .settle = postgres_settle,
     .prepare = postgres_prepare_source,
     .writer = &writer_postgres_operations,

@@ -1,9 +1,10 @@
 /*
  * What the files of the PostgreSQL driver share: source_postgres.c (opening, snapshot, position),
  * source_postgres_connect.c (connections and their settings), source_postgres_read.c (streams),
- * source_postgres_inline.c (parameters), source_postgres_load.c (loading), source_postgres_record.c
- * (what was loaded, and statistics), source_postgres_table.c (the statements that a table definition
- * means), source_postgres_wait.c (waiting) and source_postgres_message.c (error texts).
+ * source_postgres_inline.c (parameters), source_postgres_load.c (loading), source_postgres_keys.c (the
+ * keys that a load has seen), source_postgres_record.c (what was loaded, and statistics),
+ * source_postgres_table.c (the statements that a table definition means), source_postgres_prepare.c
+ * (what actions need), source_postgres_wait.c (waiting) and source_postgres_message.c (error texts).
  * Values of the wire are read in source_postgres_decode.c and written in source_postgres_encode.c.
  *
  * A connection takes one COPY at a time, so every stream has one of its own, inside the snapshot that
@@ -138,6 +139,8 @@ void postgres_load_abandon(struct source_load *base);
 enum err postgres_find_record(struct source *base, const struct table *table,
                               struct source_record *out, struct buffer *rejects, bool *found,
                               struct errmsg *msg);
+enum err postgres_has_rows(struct source *base, const struct table *table, bool *out,
+                           struct errmsg *msg);
 enum err postgres_settle(struct source *base, struct errmsg *msg);
 enum err postgres_prepare_source(struct source *base, const struct definition *definition,
                                  struct errmsg *msg);

@@ -133,10 +133,11 @@ static enum err take_record(const PGresult *result, struct source_record *out,
     return take_rejects(result, 5, out, rejects, msg);
 }
 
-static enum err find(const struct source_postgres *source, const struct table *table,
-                     struct source_record *out, struct buffer *rejects, bool *found,
-                     struct errmsg *msg)
+enum err postgres_find_record(struct source *base, const struct table *table,
+                              struct source_record *out, struct buffer *rejects, bool *found,
+                              struct errmsg *msg)
 {
+    const struct source_postgres *source = (const struct source_postgres *)base;
     char name[NAME_MAX_BYTES];
     const char *parameter = name;
     PGresult *result;
@@ -154,10 +155,10 @@ static enum err find(const struct source_postgres *source, const struct table *t
     return rc;
 }
 
-/* Whether the table has a row. */
-static enum err has_rows(const struct source_postgres *source, const struct table *table, bool *out,
-                         struct errmsg *msg)
+enum err postgres_has_rows(struct source *base, const struct table *table, bool *out,
+                           struct errmsg *msg)
 {
+    const struct source_postgres *source = (const struct source_postgres *)base;
     struct buffer sql;
     struct buffer answer;
     enum err rc;
@@ -171,27 +172,6 @@ static enum err has_rows(const struct source_postgres *source, const struct tabl
     *out = answer.len > 0 && answer.ptr[0] == 't';
     buffer_free(&sql);
     buffer_free(&answer);
-    return rc;
-}
-
-enum err postgres_find_record(struct source *base, const struct table *table,
-                              struct source_record *out, struct buffer *rejects, bool *found,
-                              struct errmsg *msg)
-{
-    const struct source_postgres *source = (const struct source_postgres *)base;
-    bool is_there = false;
-    enum err rc = source_has_table(base, slice_str(SOURCE_RECORD_TABLE), &is_there, msg);
-
-    *found = false;
-    if (rc == ERR_NONE && is_there) {
-        rc = source_has_table(base, table->name, &is_there, msg);
-    }
-    if (rc == ERR_NONE && is_there) {
-        rc = find(source, table, out, rejects, found, msg);
-    }
-    if (rc == ERR_NONE && *found && out->loaded > 0) {
-        rc = has_rows(source, table, found, msg);
-    }
     return rc;
 }
 

@@ -389,6 +389,7 @@ const struct source_operations source_sqlite_operations = {
     .load_finish = sqlite_load_finish,
     .load_abandon = sqlite_load_abandon,
     .find_record = sqlite_find_record,
+    .has_rows = sqlite_has_rows,
     .settle = sqlite_settle,
     .prepare = sqlite_prepare_source,
 };

@@ -1,7 +1,8 @@
 /*
  * What the files of the SQLite driver share: source_sqlite.c (opening, snapshot, position),
  * source_sqlite_read.c (streams), source_sqlite_load.c (loading), source_sqlite_record.c (what was
- * loaded) and source_sqlite_table.c (the statements that a table definition means).
+ * loaded), source_sqlite_table.c (the statements that a table definition means) and
+ * source_sqlite_prepare.c (what actions need).
  */
 #ifndef VITRINE_SOURCE_SOURCE_SQLITE_H
 #define VITRINE_SOURCE_SOURCE_SQLITE_H
@@ -68,6 +69,8 @@ void sqlite_load_abandon(struct source_load *base);
 enum err sqlite_find_record(struct source *base, const struct table *table,
                             struct source_record *out, struct buffer *rejects, bool *found,
                             struct errmsg *msg);
+enum err sqlite_has_rows(struct source *base, const struct table *table, bool *out,
+                         struct errmsg *msg);
 enum err sqlite_settle(struct source *base, struct errmsg *msg);
 
 /* Runs PLAN; mostly there is nothing to do, and then the write lock is left alone. */

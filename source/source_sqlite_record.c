@@ -114,10 +114,11 @@ static void take_record(sqlite3_stmt *statement, struct source_record *out, stru
     }
 }
 
-static enum err find(struct source_sqlite *source, const struct table *table,
-                     struct source_record *out, struct buffer *rejects, bool *found,
-                     struct errmsg *msg)
+enum err sqlite_find_record(struct source *base, const struct table *table,
+                            struct source_record *out, struct buffer *rejects, bool *found,
+                            struct errmsg *msg)
 {
+    struct source_sqlite *source = (struct source_sqlite *)base;
     sqlite3_stmt *statement = NULL;
     enum err rc = prepare(source, find_sql, table, &statement, msg);
 
@@ -131,9 +132,10 @@ static enum err find(struct source_sqlite *source, const struct table *table,
     return rc;
 }
 
-static enum err has_rows(struct source_sqlite *source, const struct table *table, bool *out,
+enum err sqlite_has_rows(struct source *base, const struct table *table, bool *out,
                          struct errmsg *msg)
 {
+    struct source_sqlite *source = (struct source_sqlite *)base;
     sqlite3_stmt *statement = NULL;
     struct buffer sql;
     enum err rc;
@@ -148,27 +150,6 @@ static enum err has_rows(struct source_sqlite *source, const struct table *table
     }
     sqlite3_finalize(statement);
     buffer_free(&sql);
-    return rc;
-}
-
-enum err sqlite_find_record(struct source *base, const struct table *table,
-                            struct source_record *out, struct buffer *rejects, bool *found,
-                            struct errmsg *msg)
-{
-    struct source_sqlite *source = (struct source_sqlite *)base;
-    bool is_there = false;
-    enum err rc = source_has_table(base, slice_str(SOURCE_RECORD_TABLE), &is_there, msg);
-
-    *found = false;
-    if (rc == ERR_NONE && is_there) {
-        rc = source_has_table(base, table->name, &is_there, msg);
-    }
-    if (rc == ERR_NONE && is_there) {
-        rc = find(source, table, out, rejects, found, msg);
-    }
-    if (rc == ERR_NONE && *found && out->loaded > 0) {
-        rc = has_rows(source, table, found, msg);
-    }
     return rc;
 }
 
