@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/timestamp.h"
 #include "commands/failures.h"
-#include "service/metrics_traffic.h"
+#include "service/metrics_text.h"
 
 enum { NOTE_SIZE_MAX = 1 << 16, AGAIN_MS = 10000 };
 

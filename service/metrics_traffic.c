@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "base/json.h"
+#include "service/metrics_text.h"
 
 enum { NS_PER_S = 1000000000 };
 

@@ -1,7 +1,7 @@
 #include "service/metrics_vitals.h"
 
 #include "base/json.h"
-#include "service/metrics_traffic.h"
+#include "service/metrics_text.h"
 
 static void write_root(const struct vitals *vitals, struct buffer *out)
 {

@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "service/vitals.h"
 
+/* Appends it. */
 void metrics_write_vitals(const struct vitals *vitals, struct buffer *out);
 
 #endif
