@@ -30,17 +30,6 @@ void spread_init(struct spread *spread, struct arena *arena, const double *weigh
     }
 }
 
-double spread_mean(const struct spread *spread)
-{
-    double sum = 0;
-
-    /* The sum of P(value > v) over v. */
-    for (unsigned v = 0; v + 1 < spread->count; v++) {
-        sum += 1 - spread->limits[v] / 4294967296.0;
-    }
-    return sum;
-}
-
 void spread_init_skewed(struct spread *spread, struct arena *arena, unsigned count)
 {
     double *weights = memory_calloc(count, sizeof *weights);

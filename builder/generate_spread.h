@@ -30,9 +30,6 @@ void spread_init_skewed(struct spread *spread, struct arena *arena, unsigned cou
 void spread_init_rows(struct spread *spread, struct arena *arena,
                       const struct table_sample *sample);
 
-/* The mean of a spread. */
-double spread_mean(const struct spread *spread);
-
 /* The value at U, a uniform draw over all 32 bits. */
 static inline unsigned spread_pick(const struct spread *spread, uint32_t u)
 {

@@ -94,7 +94,6 @@ MUST_CHECK enum err load_short_text(const struct loader *loader, const struct ya
 /* 30d, 12h, 90m or 600s, in seconds; at least 1. EXAMPLE is for the message. */
 MUST_CHECK enum err load_duration(const struct loader *loader, const struct yaml_node *node,
                                   const char *what, const char *example, int64_t *out);
-bool is_null(const struct yaml_node *node);
 /*
  * A value that is written out: an unquoted null, or one of SCALAR (no ratio). Integers, booleans (0, 1)
  * and timestamps (ms) are VALUE_INTEGER, numbers VALUE_REAL, decimals VALUE_TEXT with their scale.

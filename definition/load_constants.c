@@ -70,7 +70,7 @@ enum err load_duration(const struct loader *loader, const struct yaml_node *node
                       what, wording_quote(text).text, example);
 }
 
-bool is_null(const struct yaml_node *node)
+static bool is_null(const struct yaml_node *node)
 {
     return node->kind == YAML_SCALAR && node->is_plain && slice_is(node->text, "null");
 }

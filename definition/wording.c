@@ -35,7 +35,8 @@ struct wording wording_quote(struct slice text)
     return out;
 }
 
-struct slice wording_nearest(struct slice wrong, const struct slice *names, unsigned count)
+/* The name most like WRONG, or an empty slice when none is near. */
+static struct slice nearest(struct slice wrong, const struct slice *names, unsigned count)
 {
     struct slice best = slice_of("", 0);
     unsigned best_distance = UINT_MAX;
@@ -54,7 +55,7 @@ struct slice wording_nearest(struct slice wrong, const struct slice *names, unsi
 void wording_advice(struct buffer *out, struct slice wrong, const struct slice *names,
                     unsigned count)
 {
-    struct slice near = wording_nearest(wrong, names, count);
+    struct slice near = nearest(wrong, names, count);
 
     if (near.len > 0) {
         buffer_printf(out, "did you mean %s?", wording_quote(near).text);

@@ -19,9 +19,6 @@ struct wording {
 /* TEXT between double quotes, escaped as in JSON; longer ones are cut and end in "...". */
 struct wording wording_quote(struct slice text);
 
-/* The name most like WRONG, or an empty slice when none is near. */
-struct slice wording_nearest(struct slice wrong, const struct slice *names, unsigned count);
-
 /* Appends `did you mean "NAME"?` when one is near, otherwise "write one of A, B, C". */
 void wording_advice(struct buffer *out, struct slice wrong, const struct slice *names,
                     unsigned count);

@@ -255,9 +255,6 @@ struct error_meaning {
 };
 struct error_meaning postgres_error_meaning(const PGresult *result);
 
-/* The same by SQLSTATE alone; it has five characters. */
-struct error_meaning postgres_state_meaning(const char *state);
-
 /*
  * The server's sentence, without its details: they show values of the row, which have no place in a log.
  */

@@ -20,7 +20,8 @@ static const struct {
     {"58030", {.outcome = WRITE_AWAY}},                   /* the disk */
 };
 
-struct error_meaning postgres_state_meaning(const char *state)
+/* By SQLSTATE alone; it has five characters. */
+static struct error_meaning state_meaning(const char *state)
 {
     for (unsigned i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
         if (strncmp(state, meanings[i].state, strlen(meanings[i].state)) == 0) {
@@ -49,7 +50,7 @@ struct error_meaning postgres_error_meaning(const PGresult *result)
     if (is_plan_stale(result, state)) {
         return (struct error_meaning){.outcome = WRITE_AWAY, .is_passing = true, .is_stale = true};
     }
-    return postgres_state_meaning(state);
+    return state_meaning(state);
 }
 
 void postgres_error_text(const struct writer_postgres *writer, const PGresult *result,
