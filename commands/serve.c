@@ -82,7 +82,7 @@ static const struct option options[] = {
     OPTION_DURATION("send-timeout", "TIME", "60s", struct serve_options, send_timeout_ms,
                     "for a client that takes nothing of its answer"),
     OPTION_SIZE("answer-size", "SIZE", "64M", struct serve_options, answer_size,
-                "bytes of an answer's body at most, up to 64M; instead of a larger one: 503"),
+                "bytes of an answer's body at most, up to 64M; instead of a larger one: 500"),
     OPTION_SIZE("held-size", "SIZE", "256M", struct serve_options, held_size,
                 "memory for answers that are not taken and requests that are not ended, of all "
                 "connections; beyond it, those that hold most for longest are closed"),
