@@ -55,17 +55,31 @@ static enum err encoding_error(const struct yaml *yaml, struct slice text, size_
                     "this is not text in UTF-8; save the file as UTF-8 without control characters");
 }
 
+/* Where libyaml sees that something is wrong is often a line, or the file, behind the mistake. */
+static const char *syntax_advice(const char *problem)
+{
+    if (strstr(problem, "cannot start any token") != NULL) {
+        return "indent with blanks instead of tabs; a text that begins with @, ` or % stands in "
+               "quotes";
+    }
+    return "check the indentation, colons, brackets and quotes here and in the line before";
+}
+
 static enum err syntax_error(struct reader *reader)
 {
     const yaml_parser_t *parser = &reader->parser;
-    char what[256];
+    const char *problem = parser->problem == NULL ? "not YAML" : parser->problem;
+    char begun[64] = "";
+    char what[320];
 
     if (parser->error == YAML_READER_ERROR) {
         return encoding_error(reader->yaml, reader->text, parser->problem_offset);
     }
-    snprintf(what, sizeof what, "%s%s%s; check the indentation, colons, brackets and quotes here",
-             parser->problem == NULL ? "not YAML" : parser->problem,
-             parser->context == NULL ? "" : " ", parser->context == NULL ? "" : parser->context);
+    if (parser->context != NULL && parser->context_mark.line != parser->problem_mark.line) {
+        snprintf(begun, sizeof begun, " that begins in line %zu", parser->context_mark.line + 1);
+    }
+    snprintf(what, sizeof what, "%s%s%s%s; %s", problem, parser->context == NULL ? "" : " ",
+             parser->context == NULL ? "" : parser->context, begun, syntax_advice(problem));
     return error_at(reader->yaml, parser->problem_mark.line + 1, parser->problem_mark.column + 1,
                     what);
 }

@@ -10,8 +10,8 @@ static void what_is_not_plain_yaml_is_refused(void **state)
 {
     static const struct broken broken[] = {
         {"name: library", "name: [library",
-         "2:7: did not find expected ',' or ']' while parsing a flow sequence; check the "
-         "indentation, colons, brackets and quotes here"},
+         "2:7: did not find expected ',' or ']' while parsing a flow sequence that begins in "
+         "line 1; check the indentation, colons, brackets and quotes here and in the line before"},
         {"name: library", "name: &a library", "1:7: anchors are not used here; leave &a away"},
         {"name: library", "name: !!str library",
          "1:7: tags are not used here; leave the one with ! away"},
@@ -27,10 +27,10 @@ static void what_is_not_plain_yaml_is_refused(void **state)
          "2:1: a second document begins; keep one in a file"},
         {"name: library", "\tname: library",
          "1:1: found character that cannot start any token while scanning for the next token; "
-         "check the indentation, colons, brackets and quotes here"},
+         "indent with blanks instead of tabs; a text that begins with @, ` or % stands in quotes"},
         {"name: library", "{",
-         "3:8: did not find expected ',' or '}' while parsing a flow mapping; check the "
-         "indentation, colons, brackets and quotes here"},
+         "3:8: did not find expected ',' or '}' while parsing a flow mapping that begins in "
+         "line 1; check the indentation, colons, brackets and quotes here and in the line before"},
     };
 
     (void)state;

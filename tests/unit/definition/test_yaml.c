@@ -77,8 +77,14 @@ static void broken_files_are_refused_with_their_place(void **state)
     } cases[] = {
         {"", "t.yaml:1:1: the file is empty; write what docs/definition.md explains"},
         {"# nothing\n", "t.yaml:2:1: the file is empty; write what docs/definition.md explains"},
-        {"a: [1, 2", "t.yaml:2:1: did not find expected ',' or ']' while parsing a flow sequence; "
-                     "check the indentation, colons, brackets and quotes here"},
+        {"a: [1, 2", "t.yaml:2:1: did not find expected ',' or ']' while parsing a flow sequence "
+                     "that begins in line 1; check the indentation, colons, brackets and quotes "
+                     "here and in the line before"},
+        {"a:b\nc: d\n", "t.yaml:2:2: mapping values are not allowed in this context; check the "
+                        "indentation, colons, brackets and quotes here and in the line before"},
+        {"a: 1\nb: \"2\nc: 3\n",
+         "t.yaml:4:1: found unexpected end of stream while scanning a quoted scalar that begins in "
+         "line 2; check the indentation, colons, brackets and quotes here and in the line before"},
         {"a: b\nc: \xff\n", "t.yaml:2:4: this is not text in UTF-8; save the file as UTF-8 without "
                             "control characters"},
         {"a: \x01\n", "t.yaml:1:4: this is not text in UTF-8; save the file as UTF-8 without "
