@@ -1,5 +1,7 @@
 #include "base/suggest.h"
 
+enum { SHORT_NAME = 5 }; /* of fewer letters: the first one says much */
+
 static unsigned least(unsigned a, unsigned b)
 {
     return a < b ? a : b;
@@ -45,6 +47,9 @@ bool suggest_is_near(struct slice given, struct slice candidate, unsigned *dista
         return true;
     }
     if (edits > (longer + 2) / 3 || edits >= longer) {
+        return false;
+    }
+    if (longer < SHORT_NAME && edits > 1 && given.ptr[0] != candidate.ptr[0]) {
         return false;
     }
     *distance = edits;

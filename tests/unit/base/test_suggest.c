@@ -18,6 +18,7 @@ static void near_names_are_offered_and_far_ones_are_not(void **state)
         {"builds", "build", true, 1},    {"rel", "releases", true, 1}, {"serv", "serve", true, 1},
         {"srev", "serve", true, 2},      {"x", "run", false, 0},       {"rum", "run", true, 1},
         {"import", "inspect", false, 0}, {"", "run", false, 0},        {"b", "build", false, 0},
+        {"port", "root", false, 0},      {"rot", "root", true, 1},     {"lone", "loan", true, 2},
     };
 
     (void)state;
