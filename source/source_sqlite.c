@@ -125,8 +125,10 @@ static enum err open_database(struct source_sqlite *source, struct errmsg *msg)
                                              : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
 
     if (source->mode == SOURCE_READ && !file_exists(source->path)) {
-        return err_set(msg, ERR_SOURCE, "%s: there is no such database; `vitrine import` makes one",
-                       source->path);
+        return err_set(msg, ERR_SOURCE, "%s: there is no such database; %s", source->path,
+                       strncmp(source->path, "//", 2) == 0
+                           ? "a path in this folder is written as sqlite:FILE, without slashes"
+                           : "look at the path, or make one with `vitrine import`");
     }
     if (sqlite3_open_v2(source->path, &source->db, flags, NULL) != SQLITE_OK) {
         return err_set(msg, ERR_SOURCE, "%s: %s", source->path, sqlite3_errmsg(source->db));

@@ -74,10 +74,23 @@ static void a_missing_database_is_not_made_by_reading(void **state)
     char wanted[200];
 
     assert_int_equal(source_open(fixture->url, SOURCE_READ, &source, &fixture->msg), ERR_SOURCE);
-    snprintf(wanted, sizeof wanted, "%s: there is no such database; `vitrine import` makes one",
+    snprintf(wanted, sizeof wanted,
+             "%s: there is no such database; look at the path, or make one with `vitrine import`",
              fixture->path);
     assert_string_equal(fixture->msg.text, wanted);
     assert_false(file_exists(fixture->path));
+}
+
+static void slashes_of_a_relative_path_are_told_apart_from_a_missing_database(void **state)
+{
+    struct fixture *fixture = *state;
+    struct source *source = NULL;
+
+    assert_int_equal(source_open("sqlite://shop.db", SOURCE_READ, &source, &fixture->msg),
+                     ERR_SOURCE);
+    assert_string_equal(fixture->msg.text,
+                        "//shop.db: there is no such database; a path in this folder is written "
+                        "as sqlite:FILE, without slashes");
 }
 
 static void a_file_that_is_no_database_is_refused(void **state)
@@ -438,6 +451,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_missing_database_is_not_made_by_reading),
+        TEST(slashes_of_a_relative_path_are_told_apart_from_a_missing_database),
         TEST(a_file_that_is_no_database_is_refused),
         TEST(names_that_mean_something_to_sqlite_are_files),
         TEST(values_keep_their_types),
