@@ -205,12 +205,31 @@ static enum err plan_table(struct import_plan *plan, const struct table *table, 
     return match_header(item, msg);
 }
 
+/* A folder that is not there is better told as such than as one without the first file. */
+static enum err check_folder(const char *folder, struct errmsg *msg)
+{
+    struct stat status;
+
+    if (stat(folder, &status) != 0) {
+        return err_set(msg, ERR_INPUT, "%s: %s", folder,
+                       errno == ENOENT ? "there is no such folder" : strerror(errno));
+    }
+    if (!S_ISDIR(status.st_mode)) {
+        return err_set(msg, ERR_INPUT, "%s: not a folder; name the one that holds the CSV files",
+                       folder);
+    }
+    return ERR_NONE;
+}
+
 enum err import_plan(const struct definition *definition, const struct import_options *options,
                      struct import_plan *out, struct errmsg *msg)
 {
     struct import_plan plan = {.definition = definition, .options = *options};
-    enum err rc = check_names(definition, options, msg);
+    enum err rc = check_folder(options->folder, msg);
 
+    if (rc == ERR_NONE) {
+        rc = check_names(definition, options, msg);
+    }
     plan.tables = memory_calloc(definition->table_count, sizeof plan.tables[0]);
     for (unsigned i = 0; rc == ERR_NONE && i < definition->table_count; i++) {
         if (table_has_file(&definition->tables[i]) &&

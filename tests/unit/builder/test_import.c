@@ -322,6 +322,26 @@ static void a_missing_file_is_named_unless_it_is_not_asked_for(void **state)
     import_plan_free(&fixture->plan);
 }
 
+static void exports_that_are_in_no_folder_are_told_so(void **state)
+{
+    struct fixture *fixture = *state;
+    char *folder = path_join(fixture->folder, "nowhere");
+    char *file = path_join(fixture->folder, "books.csv");
+
+    put(fixture, "books.csv", slice_str(BOOK_HEADER));
+    fixture->options.folder = folder;
+    assert_int_equal(import_plan(&library, &fixture->options, &fixture->plan, &fixture->msg),
+                     ERR_INPUT);
+    assert_non_null(strstr(fixture->msg.text, "/nowhere: there is no such folder"));
+    fixture->options.folder = file;
+    assert_int_equal(import_plan(&library, &fixture->options, &fixture->plan, &fixture->msg),
+                     ERR_INPUT);
+    assert_non_null(strstr(fixture->msg.text,
+                           "/books.csv: not a folder; name the one that holds the CSV files"));
+    free(folder);
+    free(file);
+}
+
 static void an_unknown_table_is_answered_with_the_known_ones(void **state)
 {
     struct fixture *fixture = *state;
@@ -433,6 +453,7 @@ int main(void)
         TEST(columns_are_found_by_name_in_any_order),
         TEST(a_header_that_does_not_fit_is_refused_before_anything_is_loaded),
         TEST(a_missing_file_is_named_unless_it_is_not_asked_for),
+        TEST(exports_that_are_in_no_folder_are_told_so),
         TEST(an_unknown_table_is_answered_with_the_known_ones),
         TEST(the_rejects_file_may_not_be_an_export),
         TEST(too_many_rejects_fail_the_file_and_keep_what_was_there),
