@@ -82,6 +82,31 @@ static enum err advise_import(const struct readers *readers, const struct defini
     return rc;
 }
 
+#define NESTED_ADVICE "`on`, `name` or a field names a column that the nested `rows` do not yield"
+
+/* A column that a SELECT of ours (builder/query.h) looks for in vain: then the definition is wrong. */
+static enum err advise_columns(enum err rc, struct errmsg *msg)
+{
+    static const struct {
+        const char *said[2]; /* by SQLite, by PostgreSQL */
+        const char *advice;
+    } cases[] = {
+        {{"no such column: p.", "column p."},
+         "`key` or a field names a column that `rows` or `keys` does not yield"},
+        {{"no such column: n1.", "column n1."}, NESTED_ADVICE},
+        {{"no such column: n2.", "column n2."}, NESTED_ADVICE},
+    };
+
+    for (size_t i = 0; rc == ERR_SOURCE && i < sizeof cases / sizeof cases[0]; i++) {
+        for (size_t j = 0; j < 2; j++) {
+            if (strstr(msg->text, cases[i].said[j]) != NULL) {
+                return err_wrap(msg, rc, "%s", cases[i].advice);
+            }
+        }
+    }
+    return rc;
+}
+
 static enum err attempt(struct readers *readers, const struct work *work, struct file_list *files,
                         struct work_result *results, struct errmsg *msg)
 {
@@ -109,6 +134,7 @@ static enum err attempt(struct readers *readers, const struct work *work, struct
     }
     if (rc == ERR_NONE) {
         rc = advise_import(readers, work->definition, work_run(work, files, results, msg), msg);
+        rc = advise_columns(rc, msg);
     }
     for (unsigned i = readers->count; i > 0; i--) {
         source_end(readers->sources[i - 1]);

@@ -212,6 +212,45 @@ static void a_missing_table_is_named_with_what_loads_it(void **state)
     assert_refused(fixture, rc, ERR_SOURCE, "no such table: books");
 }
 
+static void a_column_that_rows_do_not_yield_is_told_as_a_mistake_of_the_definition(void **state)
+{
+    static const struct {
+        const char *rows;
+        const char *on;
+        const char *message;
+    } cases[] = {
+        {"id, shelf", "{book: id}",
+         "`key` or a field names a column that `rows` or `keys` does not yield: books: "},
+        {"id, title", "{id: book}",
+         "`on`, `name` or a field names a column that the nested `rows` do not yield: books: "
+         "loans: "},
+    };
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char definition[600];
+
+        snprintf(definition, sizeof definition,
+                 "name: t\n"
+                 "collections:\n"
+                 "  books:\n"
+                 "    key: id\n"
+                 "    rows: SELECT %s FROM books\n"
+                 "    fields:\n"
+                 "      title: text\n"
+                 "      loans: {rows: 'SELECT book, day FROM loans', on: %s, as: list,\n"
+                 "              order: [day], fields: {day: integer}}\n"
+                 "routes: [{get: /b, from: books, key: {query: b}}]\n",
+                 cases[i].rows, cases[i].on);
+        assert_refused(fixture,
+                       build(fixture,
+                             "CREATE TABLE IF NOT EXISTS books(id, shelf, title);"
+                             "CREATE TABLE IF NOT EXISTS loans(book, day)",
+                             definition),
+                       ERR_SOURCE, cases[i].message);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -222,6 +261,7 @@ int main(void)
         TEST(a_listing_that_the_source_sorts_as_text_is_refused),
         TEST(decimals_are_listed_by_value_though_the_source_holds_text),
         TEST(a_missing_table_is_named_with_what_loads_it),
+        TEST(a_column_that_rows_do_not_yield_is_told_as_a_mistake_of_the_definition),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
