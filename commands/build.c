@@ -209,6 +209,7 @@ static enum err work(void *data, const struct arguments *arguments, struct errms
     if (rc == ERR_NONE) {
         rc = given->every_ms > 0 ? build_forever(&wanted, &publisher, given->every_ms, &note)
                                  : build_once(&wanted, &publisher, &result, msg);
+        rc = definition_advise(given->definition, rc, msg);
     }
     if (rc != ERR_NONE || given->every_ms == 0) {
         build_note_end(&note, rc, &result, &failures);

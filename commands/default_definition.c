@@ -58,3 +58,11 @@ enum err definition_path(const char *given, char **path, struct errmsg *msg)
     *path = found;
     return ERR_NONE;
 }
+
+enum err definition_advise(const char *given, enum err rc, struct errmsg *msg)
+{
+    if (given == NULL && (rc == ERR_SOURCE || rc == ERR_INPUT)) {
+        return err_wrap(msg, rc, "with the definition of the example, as --definition is missing");
+    }
+    return rc;
+}

@@ -13,4 +13,10 @@
  */
 MUST_CHECK enum err definition_path(const char *given, char **path, struct errmsg *msg);
 
+/*
+ * RC of what was done with that definition. When GIVEN is NULL and the data does not fit it, MSG says
+ * that somebody may have forgotten --definition.
+ */
+enum err definition_advise(const char *given, enum err rc, struct errmsg *msg);
+
 #endif

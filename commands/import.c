@@ -89,7 +89,8 @@ static enum err work(void *data, const struct arguments *arguments, struct errms
         rc = definition_load(path, &definition, msg);
     }
     if (rc == ERR_NONE) {
-        rc = import(definition, given, arguments->items[0], msg);
+        rc = definition_advise(given->definition,
+                               import(definition, given, arguments->items[0], msg), msg);
     }
     definition_free(definition);
     free(path);

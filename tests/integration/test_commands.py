@@ -133,6 +133,15 @@ class Commands(support.TestCase):
         self.assert_ends(1, "the source has no table loans; `vitrine import` loads it", "build",
                          *self.source(), "--root", self.path("root"))
 
+    def test_a_forgotten_definition_is_told(self):
+        self.make_library()
+        forgotten = "with the definition of the example, as --definition is missing: "
+        source = self.source()[2:]
+        self.assert_ends(1, forgotten + "the source has no table products", "build", *source,
+                         "--root", self.path("root"))
+        self.assert_ends(1, f"{forgotten}{LIBRARY}/product.csv: there is no such file", "import",
+                         *source, "--rejects", self.path("rejects.csv"), LIBRARY)
+
     def test_an_order_with_the_longest_name_is_shown_whole(self):
         name = "o" * 63
         with open(self.path("d.yaml"), "w", encoding="utf-8") as file:
