@@ -252,9 +252,11 @@ const struct command command_run = {
     .usage = "--definition FILE --source URL --root DIR [options]",
     .about = "imports, builds and serves in one: the embedded default",
     .description =
-        "Makes sample data when the source does not exist yet, builds a release, serves it, and "
-        "rebuilds when the source changes. Builder and service are processes of their own, "
-        "restarted when they die and stopped with this one.",
+        "Makes sample data, or imports --data, when the SQLite file of the source does not exist "
+        "yet; builds a release, serves it, and rebuilds when the source changes. A source that "
+        "is there is taken as it is, and gets the tables that writes need (vitrine_answers, "
+        "vitrine_writes); an SQLite file is put in WAL mode. Builder and service are processes "
+        "of their own, restarted when they die and stopped with this one.",
     .options = options,
     .least_arguments = 0,
     .most_arguments = 0,

@@ -134,6 +134,16 @@ static bool has_exports(const struct definition *definition)
     return false;
 }
 
+static bool has_samples(const struct definition *definition)
+{
+    for (unsigned i = 0; i < definition->table_count; i++) {
+        if (definition->tables[i].sample != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum err run_prepare_source(const struct run_options *o, const struct definition *definition,
                             struct errmsg *msg)
 {
@@ -151,6 +161,12 @@ enum err run_prepare_source(const struct run_options *o, const struct definition
     if (o->data != NULL) {
         log_info("source_empty", "file=%s import=%s", file, o->data);
         return import(o, file, o->data, msg);
+    }
+    if (!has_samples(definition)) {
+        return err_set(msg, ERR_USAGE,
+                       "%s: there is no such database, and the definition has no `sample` to make "
+                       "one by; import exports into it with --data DIR, or look at the path",
+                       file);
     }
     log_info("source_empty", "source=%s generate=%" PRId64, o->source, o->scale);
     return generate_and_import(o, file, msg);

@@ -198,6 +198,17 @@ class Run(support.TestCase):
         self.assertTrue(os.path.isdir(exports))
         self.assertEqual(0, process.stop())
 
+    def test_a_missing_source_that_no_sample_can_fill_is_told_of_data(self):
+        definition = os.path.join(support.ROOT, "assets", "library", "definition.yaml")
+        done = support.vitrine("run", "--definition", definition, "--source",
+                               "sqlite:" + self.path("none.db"), "--root", self.path("root"),
+                               "--listen", f"127.0.0.1:{support.free_port()}", check=False)
+        self.assertEqual(2, done.returncode)
+        self.assertEqual(f"vitrine run: {self.path('none.db')}: there is no such database, and the "
+                         "definition has no `sample` to make one by; import exports into it with "
+                         "--data DIR, or look at the path\n", done.stderr)
+        self.assertFalse(os.path.exists(self.path("none.db")))
+
     def test_a_port_in_use_is_refused_before_any_work(self):
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
