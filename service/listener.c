@@ -116,7 +116,9 @@ static enum err open_one(struct endpoint *endpoint, int *out, struct errmsg *msg
     }
     if (!set_options(fd) || bind(fd, &endpoint->address.any, endpoint->size) != 0 ||
         getsockname(fd, &endpoint->address.any, &endpoint->size) != 0) {
-        rc = err_sys(msg, errno, "bind");
+        rc = errno == EADDRINUSE
+                 ? err_set(msg, ERR_SYSTEM, "another program listens there; choose another port")
+                 : err_sys(msg, errno, "bind");
         close(fd);
         return rc;
     }

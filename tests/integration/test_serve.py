@@ -375,7 +375,7 @@ class TestLife(support.TestCase):
             done = support.vitrine("serve", "--root", self.shelf.root, "--listen", name,
                                    check=False)
             self.assertEqual(done.returncode, 1)
-            self.assertIn(f"listen on {name}: bind: Address already in use", done.stderr)
+            self.assertIn(f"listen on {name}: another program listens there; choose another port", done.stderr)
         for name in ("8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", ":80",
                      "::1:80", "[::1]"):
             done = support.vitrine("serve", "--root", self.shelf.root, "--listen", name,
