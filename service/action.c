@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/timestamp.h"
 #include "service/answer.h"
-#include "service/content_type.h"
 #include "service/connection.h"
 #include "service/plain.h"
 #include "service/reply.h"
@@ -298,29 +297,6 @@ static bool admit(struct answerer *answerer, const struct request *request,
     return false;
 }
 
-/* Whether what is known without its values lets it be run here; otherwise the answer is appended. */
-static bool is_runnable(struct answerer *answerer, const struct request *request,
-                        const struct action *action, int key, struct buffer *out)
-{
-    if (answerer->writes == NULL || answerer->writes->writer == NULL) {
-        answer_text(answerer, request, 503, slice_str("Error: this node takes no writes"),
-                    retry_later, out);
-        return false;
-    }
-    if (key == KEY_INVALID) {
-        refuse_key(answerer, request, "Error: an Idempotency-Key has 1 to 255 visible characters",
-                   out);
-        return false;
-    }
-    if (action->reads_body && !content_type_takes_json(request->headers[HEADER_CONTENT_TYPE])) {
-        writes_count(answerer->writes, WRITE_END_INVALID);
-        answer_text(answerer, request, 415,
-                    slice_str("Error: send the body as Content-Type: application/json"), NULL, out);
-        return false;
-    }
-    return true;
-}
-
 static struct later *forward(struct answerer *answerer, const struct request *request,
                              const struct action *action, const struct address *peer,
                              struct buffer *out)
@@ -357,8 +333,14 @@ struct later *action_start(struct answerer *answerer, const struct request *requ
     if (answerer->relay.forwarder != NULL) {
         return forward(answerer, request, route->action, &peer, out);
     }
-    if (!is_runnable(answerer, request, route->action, key, out)) {
+    if (answerer->writes == NULL || answerer->writes->writer == NULL) {
+        answer_text(answerer, request, 503, slice_str("Error: this node takes no writes"),
+                    retry_later, out);
         return NULL;
+    }
+    if (key == KEY_INVALID) {
+        return refuse_key(answerer, request,
+                          "Error: an Idempotency-Key has 1 to 255 visible characters", out);
     }
     job = job_make(answerer, route);
     keep_request(job, request, match, &kept);

@@ -120,7 +120,6 @@ static const char *status_text(unsigned status)
         {410, "410 Gone"},
         {413, "413 Content Too Large"},
         {414, "414 URI Too Long"},
-        {415, "415 Unsupported Media Type"},
         {417, "417 Expectation Failed"},
         {422, "422 Unprocessable Content"},
         {429, "429 Too Many Requests"},

@@ -119,9 +119,7 @@ class TestForward(Case):
                               ('{"text": "k"}', {"Idempotency-Key": "k"}),
                               ('{"text": "k"}', {"Idempotency-Key": "k"}),
                               ('{"text": "other"}', {"Idempotency-Key": "k"}),
-                              ('{"text": "a"}', {"Idempotency-Key": "a b"}),
-                              ('{"text": "a"}', {"Content-Type": "/x+json"}),
-                              ('{"text": "a"}', {"Content-Type": "/plain"})):
+                              ('{"text": "a"}', {"Idempotency-Key": "a b"})):
             seen = []
             for port, key in (primary, "p"), (node, "n"):
                 own = {name: key + value for name, value in headers.items()}

@@ -204,31 +204,6 @@ class TestRequests(WritingCase):
                 self.assert_answer(self.ask(data), status, body)
         self.assertEqual(self.names(), [])
 
-    def test_a_body_that_is_said_to_be_something_else_than_json_is_415(self):
-        self.serve_with_admin()
-        for value in ("application/x-www-form-urlencoded", "text/plain", "multipart/form-data"):
-            for body in {"name": "a"}, b"":
-                with self.subTest(value=value, body=body):
-                    answer = self.ask(post("/branches", body, f"Content-Type: {value}"))
-                    self.assert_answer(answer, 415,
-                                       b"Error: send the body as Content-Type: application/json")
-        self.assertEqual(self.names(), [])
-        self.assertIn('vitrine_writes_total{end="invalid"} 6\n', self.metrics())
-
-    def test_a_body_is_json_when_it_is_said_to_be_or_nothing_is_said(self):
-        self.serve()
-        for lines in ((), ("Content-Type: application/json",), ("Content-Type:",),
-                      ("Content-Type: Application/JSON; charset=utf-8",)):
-            with self.subTest(lines):
-                self.assertEqual(self.ask(post("/branches", {"name": "a"}, *lines)).status, 201)
-        self.assertEqual(self.names(), ["a"] * 4)
-
-    def test_what_a_body_is_does_not_matter_where_none_is_taken(self):
-        self.serve()
-        lines = ("Content-Type: text/plain", "Cookie: session=" + "a" * 32)
-        self.assertEqual(self.ask(post("/visits", b"", *lines)).status, 201)
-        self.assertEqual(self.ask(write("DELETE", "/branches/999", b"x", *lines)).status, 200)
-
     def test_a_body_may_come_in_any_pieces(self):
         self.serve()
         whole = post("/branches", {"name": "a" * 50}, "Cookie: a=b")
