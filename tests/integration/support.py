@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -74,6 +75,33 @@ def quickest(action, enough, tries=4):
         if least < enough:
             break
     return least
+
+
+class Lateness(threading.Thread):
+    """How late a thread that asks for nothing else is woken, for the time of a with block: what an
+    answer may take longer because the machine stood still."""
+
+    PAUSE_S = 0.01
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.longest_s = 0
+        self.is_over = threading.Event()
+
+    def run(self):
+        before = time.monotonic()
+        while not self.is_over.wait(self.PAUSE_S):
+            now = time.monotonic()
+            self.longest_s = max(self.longest_s, now - before - self.PAUSE_S)
+            before = now
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *unused):
+        self.is_over.set()
+        self.join()
 
 
 def answers(port, host="127.0.0.1"):
