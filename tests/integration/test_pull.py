@@ -192,16 +192,16 @@ class TestTrouble(PullCase):
         with socket.socket() as silent:
             silent.bind(("127.0.0.1", 0))
             silent.listen()
-            for text, source in (
-                    ("nobody answers", f"rsync://127.0.0.1:{support.free_port()}/vitrine"),
+            for text, source, timeout in (
+                    ("nobody answers", f"rsync://127.0.0.1:{support.free_port()}/vitrine", "60s"),
                     ("the rsync daemon refuses (@ERROR: Unknown module 'x')",
-                     url.replace("/vitrine", "/x")),
-                    ("it is not there", empty),
+                     url.replace("/vitrine", "/x"), "60s"),
+                    ("it is not there", empty, "60s"),
                     ("is this a root with a current release?",
-                     self.path("nothing")),
+                     self.path("nothing"), "60s"),
                     ("silence for longer than --timeout",
-                     f"rsync://127.0.0.1:{silent.getsockname()[1]}/vitrine")):
-                self.assert_fails(1, text, source, "--timeout", "1s")
+                     f"rsync://127.0.0.1:{silent.getsockname()[1]}/vitrine", "1s")):
+                self.assert_fails(1, text, source, "--timeout", timeout)
 
     def test_a_machine_without_rsync_is_told_to_install_it(self):
         self.shelf.build()
@@ -325,11 +325,11 @@ class TestInterruption(PullCase):
                     pass
         return total
 
-    def start_slow(self, source, *more):
-        """A pull that takes a while, in the middle of the large file."""
-        process = self.start("pull", "--from", source, "--root", self.node(), "--bwlimit", "2M",
+    def start_slow(self, source, *more, limit="1M", least=MEGABYTE):
+        """A pull that takes a while, in the middle of the large file, when LEAST bytes of it came."""
+        process = self.start("pull", "--from", source, "--root", self.node(), "--bwlimit", limit,
                              *more)
-        support.wait_until(lambda: self.incoming() > MEGABYTE, 30, "a megabyte")
+        support.wait_until(lambda: self.incoming() > least, what=f"{least} bytes")
         return process
 
     def test_a_transfer_that_was_cut_goes_on_where_it_ended(self):
@@ -352,19 +352,29 @@ class TestInterruption(PullCase):
     def test_sigterm_ends_a_transfer_within_a_second_and_leaves_no_process(self):
         self.add_loans(6)
         self.shelf.build()
+        url = self.daemon().url
         for every in ((), ("--every", "1s")):
-            process = self.start_slow(self.daemon().url, *every)
-            rsyncs = [pid for pid, command in all_processes().items()
-                      if command.startswith("rsync") and self.node() in command]
-            self.assertTrue(rsyncs)
-            begun = time.monotonic()
-            code = process.stop()
-            self.assertLess(time.monotonic() - begun, 1.5)
-            self.assertEqual(0 if every else 130, code, process.stderr)
-            support.wait_until(lambda pids=rsyncs: not any(pid in all_processes() for pid in pids),
-                               2, "the end of rsync")
-            self.assertIsNone(self.current())
-            shutil.rmtree(self.node())
+            took = 2.0
+            for _ in range(4):  # a busy machine makes it longer, not shorter
+                if took > 1.5:
+                    took = min(took, self.stop_amid_transfer(url, *every))
+            self.assertLess(took, 1.5)
+
+    def stop_amid_transfer(self, url, *every):
+        """The seconds until a pull has ended that would have taken half a minute more."""
+        process = self.start_slow(url, *every, limit="200K", least=MEGABYTE // 10)
+        rsyncs = [pid for pid, command in all_processes().items()
+                  if command.startswith("rsync") and self.node() in command]
+        self.assertTrue(rsyncs)
+        begun = time.monotonic()
+        code = process.stop()
+        took = time.monotonic() - begun
+        self.assertEqual(0 if every else 130, code, process.stderr)
+        support.wait_until(lambda: not any(pid in all_processes() for pid in rsyncs), 15,
+                           "the end of rsync")
+        self.assertIsNone(self.current())
+        shutil.rmtree(self.node())
+        return took
 
     def test_after_kill_9_at_any_moment_the_next_pull_finishes_the_job(self):
         self.add_loans(2)
@@ -388,7 +398,7 @@ class TestInterruption(PullCase):
             outcomes["new" if arrived else "old"] += 1
             support.wait_until(lambda: not any(
                 command.startswith("rsync") and self.node() in command
-                for command in all_processes().values()), 5, "the end of rsync")
+                for command in all_processes().values()), what="the end of rsync")
             self.pull(self.shelf.root)
             self.assert_same_as_builder()
             self.assertFalse([name for name in self.releases() if name.startswith(".")])
@@ -398,17 +408,17 @@ class TestInterruption(PullCase):
         self.shelf.build()
         daemon = self.daemon()
         process = self.start("pull", "--from", daemon.url, "--root", self.node(), "--every", "100ms",
-                             "--timeout", "1s")
-        support.wait_until(lambda: self.current() == "releases/000001", 20, "the first release")
+                             "--timeout", "30s")
+        support.wait_until(lambda: self.current() == "releases/000001", what="the first release")
         daemon.stop()
-        support.wait_until(lambda: " error pull_failed " in process.stderr, 20, "the log")
+        support.wait_until(lambda: " error pull_failed " in process.stderr, what="the log")
         time.sleep(1)
         self.assertEqual(1, process.stderr.count(" error pull_failed "), process.stderr)
         self.change("UPDATE branches SET version = 1")
         daemon.start()
-        support.wait_until(lambda: self.current() == "releases/000002", 30, "the second release")
+        support.wait_until(lambda: self.current() == "releases/000002", what="the second release")
         support.wait_until(lambda: re.search(r" info release_pulled release=000002 files=5 linked=\d",
-                                             process.stderr), 10, "the log of the second")
+                                             process.stderr), what="the log of the second")
         self.assertIn(" info pull_recovered ", process.stderr)
         self.assertEqual(0, process.stop())
         self.assert_same_as_builder()
@@ -452,8 +462,10 @@ class TestFullDisk(PullCase):
                         "sqlite:" + self.shelf.source, "--root", self.path("second"), "--accept",
                         "growth")
         code, text = self.on_disk("40m", first + f"""
-            $vitrine pull --from {self.path("second")} --root $root --bwlimit 2M & pid=$!
-            sleep 1.5
+            $vitrine pull --from {self.path("second")} --root $root --bwlimit 1M & pid=$!
+            while kill -0 $pid && [ -z "$(find $root/releases/.incoming/loans -size +1000k)" ]; do
+                sleep 0.1
+            done 2>/dev/null
             head -c 60000000 /dev/zero >$root/other 2>/dev/null
             wait $pid; code=$?
             readlink $root/current; ls -A $root/releases
