@@ -101,20 +101,20 @@ class TestOrphans(PullCase):
     def begun(self):
         """A pull amid a transfer, and its rsyncs."""
         process = self.start("pull", "--from", self.source, "--root", self.node(),
-                             "--bwlimit", "1M")
+                             "--bwlimit", "200K")
         loans = os.path.join(self.node(), "releases/.incoming/loans")
-        support.wait_until(lambda: os.path.isdir(loans) and os.listdir(loans), 20, "a transfer")
+        support.wait_until(lambda: os.path.isdir(loans) and os.listdir(loans), what="a transfer")
         return process, [pid for pid in support.session_members(process.pid) if pid != process.pid]
 
     def test_an_rsync_that_outlives_its_pull_never_works_beside_the_next_one(self):
         os.mkdir(self.path("bin"))
         with open(self.path("bin", "rsync"), "w", encoding="utf-8") as file:
-            file.write("#!/bin/sh\ntrap '' TERM\nexec sleep 60\n")
+            file.write(f"#!/bin/sh\ntrap '' TERM\n: >{self.path('deaf')}\nexec sleep 600\n")
         os.chmod(self.path("bin", "rsync"), 0o755)
         process = self.start("pull", "--from", self.source, "--root", self.node(), env={
             **os.environ, "PATH": self.path("bin") + ":" + os.environ["PATH"]})
-        support.wait_until(lambda: len(support.session_members(process.pid)) == 2, 20, "the rsync")
-        time.sleep(0.3)  # until it does not listen
+        support.wait_until(lambda: os.path.exists(self.path("deaf")) and
+                           len(support.session_members(process.pid)) == 2, what="the rsync")
         orphan, = set(support.session_members(process.pid)) - {process.pid}
         process.send(signal.SIGKILL)
         process.wait()
