@@ -198,15 +198,15 @@ class Building(Moving):
 
     def test_a_time_out_of_a_statement_is_told(self):
         write(self.path("moves.yaml"), DEFINITION.replace("title FROM lent",
-                                                          "title FROM lent, pg_sleep(20)"))
-        options = urllib.parse.quote("-cstatement_timeout=200ms")
+                                                          "title FROM lent, pg_sleep(60)"))
+        options = urllib.parse.quote("-cstatement_timeout=3s")  # others of a build are quicker
         started = time.monotonic()
         done = self.build(self.url + "&options=" + options, check=False)
         self.assertEqual(done.returncode, 1)
         self.assertIn("lent: postgres moves: canceling statement due to statement timeout; a longer "
                       "one can be set for the role: ALTER ROLE ... SET statement_timeout (in: ",
                       done.stderr)
-        self.assertLess(time.monotonic() - started, 10)
+        self.assertLess(time.monotonic() - started, 30)
         self.assert_nothing_left()
 
     def test_a_time_out_of_a_lock_is_told(self):
@@ -235,8 +235,8 @@ class Building(Moving):
     def test_an_interrupted_build_does_not_wait_for_a_lock(self):
         process, _ = self.start_and_wait_for_lock()
         process.send(signal.SIGTERM)
-        self.assertEqual(process.wait(5), 130)
-        support.wait_until(lambda: self.builders() == 0, 5, "the end of its sessions")
+        self.assertEqual(process.wait(), 130)  # the lock is still held
+        support.wait_until(lambda: self.builders() == 0, what="the end of its sessions")
         self.assert_nothing_left()
 
     def test_an_interrupted_build_cancels_its_statement(self):
@@ -249,8 +249,8 @@ class Building(Moving):
         started = time.monotonic()
         process.send(signal.SIGINT)
         self.assertEqual(process.wait(), 130)
-        self.assertLess(time.monotonic() - started, 5)
-        support.wait_until(lambda: self.builders() == 0, 5, "the end of its sessions")
+        support.wait_until(lambda: self.builders() == 0, what="the end of its sessions")
+        self.assertLess(time.monotonic() - started, 30)  # the statement takes 60 s
         self.assert_nothing_left()
 
 
