@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -47,7 +48,7 @@ static void a_deadlock_is_run_again(void **state)
 static void a_lock_that_is_held_for_long_is_a_source_that_is_away(void **state)
 {
     struct server *server = *state;
-    struct writer *writer = start_writer(server, 1, 1000);
+    struct writer *writer = start_writer(server, 1, 4000);
     struct test_job test;
     int64_t started_ms;
 
@@ -61,7 +62,7 @@ static void a_lock_that_is_held_for_long_is_a_source_that_is_away(void **state)
                                     : run_with_text(server, writer, "/add", "one", &test),
                          WRITE_AWAY);
         assert_non_null(strstr(test.job.msg.text, "canceling statement due to lock timeout"));
-        assert_in_range(monotonic_ms() - started_ms, 500, 1500);
+        assert_in_range(monotonic_ms() - started_ms, 2000, 60000);
         job_free(&test);
         other_run(server, "ROLLBACK");
         assert_done(run_with_text(server, writer, "/add", "two", &test), &test);
@@ -227,10 +228,29 @@ static void only_with_a_key_a_job_is_sent_twice(void **state)
     }
 }
 
+/* A signal takes effect some time after it was sent. */
+static void freeze(pid_t pid)
+{
+    char path[64];
+    char state = ' ';
+
+    assert_int_equal(kill(pid, SIGSTOP), 0);
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    for (unsigned i = 0; i < 60000 && state != 'T'; i++) {
+        FILE *file = fopen(path, "re");
+
+        assert_non_null(file);
+        assert_int_equal(fscanf(file, "%*d (%*[^)]) %c", &state), 1);
+        fclose(file);
+        usleep(1000);
+    }
+    assert_int_equal(state, 'T');
+}
+
 static void a_session_that_is_stuck_costs_its_job_the_time_out(void **state)
 {
     struct server *server = *state;
-    struct writer *writer = start_writer(server, 1, 1000);
+    struct writer *writer = start_writer(server, 1, 4000);
     struct test_job test;
     int64_t started_ms;
     pid_t pid;
@@ -241,11 +261,11 @@ static void a_session_that_is_stuck_costs_its_job_the_time_out(void **state)
     pid = (pid_t)ask(server, "SELECT pid FROM pg_stat_activity WHERE application_name = "
                              "'vitrine write' ORDER BY backend_start DESC LIMIT 1");
     assert_true(pid > 1);
-    assert_int_equal(kill(pid, SIGSTOP), 0);
+    freeze(pid);
     started_ms = monotonic_ms();
     assert_int_equal(run_with_text(server, writer, "/add", "b", &test), WRITE_AWAY);
     assert_string_equal(test.job.msg.text, "postgres driver: the server did not answer in time");
-    assert_in_range(monotonic_ms() - started_ms, 900, 1500);
+    assert_in_range(monotonic_ms() - started_ms, 3900, 60000);
     job_free(&test);
     assert_done(run_with_text(server, writer, "/add", "c", &test), &test);
     job_free(&test);
@@ -274,6 +294,7 @@ static void a_server_that_is_away_is_told_quickly_and_met_again(void **state)
     struct writer_state look;
     struct test_job test;
     int64_t started_ms;
+    int64_t least_ms = INT64_MAX;
 
     if (getenv("VITRINE_TEST_CONTROL") == NULL) {
         writer_close(writer);
@@ -284,19 +305,22 @@ static void a_server_that_is_away_is_told_quickly_and_met_again(void **state)
     control(server, "stop\n");
     started_ms = monotonic_ms();
     assert_int_equal(run_with_text(server, writer, "/add", "b", &test), WRITE_AWAY);
-    assert_in_range(monotonic_ms() - started_ms, 0, 2000);
+    assert_in_range(monotonic_ms() - started_ms, 0, 4500);
     job_free(&test);
     usleep(1200000);
-    started_ms = monotonic_ms();
-    assert_int_equal(run_with_text(server, writer, "/add", "c", &test), WRITE_AWAY);
-    assert_in_range(monotonic_ms() - started_ms, 0, 200);
-    assert_non_null(
-        strstr(test.job.msg.text, "the source is away: postgres driver: connection to "));
-    job_free(&test);
+    for (unsigned i = 0; i < 20 && least_ms > 200; i++) { /* a busy machine makes it longer */
+        started_ms = monotonic_ms();
+        assert_int_equal(run_with_text(server, writer, "/add", "c", &test), WRITE_AWAY);
+        least_ms = monotonic_ms() - started_ms;
+        assert_non_null(
+            strstr(test.job.msg.text, "the source is away: postgres driver: connection to "));
+        job_free(&test);
+    }
+    assert_in_range(least_ms, 0, 200);
     writer_look(writer, &look);
     assert_false(look.is_connected);
     control(server, "start\n");
-    for (unsigned i = 0; i < 100 && !look.is_connected; i++) {
+    for (unsigned i = 0; i < 600 && !look.is_connected; i++) {
         usleep(100000);
         writer_look(writer, &look);
     }

@@ -126,7 +126,7 @@ static const char shop[] =
     "    text: ok\n"
     "  - post: /slow\n"
     "    take: {name: {body: name, type: text}}\n"
-    "    run: [{sql: 'INSERT INTO shelves (name) SELECT :name FROM pg_sleep(0.3)'}]\n"
+    "    run: [{sql: 'INSERT INTO shelves (name) SELECT :name FROM pg_sleep(2)'}]\n"
     "    text: Created\n"
     "  - post: /swap\n"
     "    take: {first: {body: first, type: integer}, second: {body: second, type: integer}}\n"
