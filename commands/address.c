@@ -3,39 +3,23 @@
 #include <errno.h>
 #include <netdb.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/number.h"
-
-enum { HOST_MAX = 255, PORT_TEXT_MAX = 5 };
+#include "service/listener.h"
 
 struct parts {
-    char host[HOST_MAX + 1];
-    char port[PORT_TEXT_MAX + 1];
-    bool is_bracketed;
+    char host[HOST_TEXT_MAX];
+    const char *port; /* within the address */
 };
 
 static bool split(const char *address, struct parts *parts)
 {
-    const char *colon = strrchr(address, ':');
-    struct slice host = slice_of(address, colon == NULL ? 0 : (size_t)(colon - address));
     int64_t port;
 
-    if (colon == NULL || !parse_integer(slice_str(colon + 1), &port) || port < 1 || port > 65535) {
-        return false;
-    }
-    parts->is_bracketed = host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']';
-    if (parts->is_bracketed) {
-        host = slice_of(host.ptr + 1, host.len - 2);
-    }
-    if (host.len == 0 || host.len > HOST_MAX) {
-        return false;
-    }
-    snprintf(parts->host, sizeof parts->host, "%.*s", SLICE_ARG(host));
-    snprintf(parts->port, sizeof parts->port, "%u", (unsigned)port);
-    return true;
+    return host_port_split(address, parts->host, &parts->port) &&
+           parse_integer(slice_str(parts->port), &port) && port > 0; /* 0: the system chooses */
 }
 
 /* A socket for ADDRESS and where it leads; -1 when there is none. The caller frees *INFO. */
@@ -120,5 +104,5 @@ void address_url(const char *address, struct buffer *out)
     } else if (strcmp(host, "::") == 0) {
         host = "::1";
     }
-    buffer_printf(out, parts.is_bracketed ? "http://[%s]:%s" : "http://%s:%s", host, parts.port);
+    buffer_printf(out, address[0] == '[' ? "http://[%s]:%s" : "http://%s:%s", host, parts.port);
 }

@@ -220,11 +220,14 @@ class Run(support.TestCase):
                          "choose another port\n", process.stderr)
         self.assertFalse(os.path.exists(self.path("root")))
 
-    def test_an_address_without_a_port_is_refused(self):
-        process = self.start_run("--listen", "localhost")
-        self.assertEqual(2, process.wait())
-        self.assertEqual("vitrine run: --listen: \"localhost\" is not an address; write HOST:PORT, "
-                         "as in 127.0.0.1:8080\n", process.stderr)
+    def test_an_address_that_it_cannot_use_is_refused_before_any_work(self):
+        for address in ("localhost", "::1:8080", "127.0.0.1:0"):
+            with self.subTest(address=address):
+                process = self.start_run("--listen", address)
+                self.assertEqual(2, process.wait())
+                self.assertEqual(f"vitrine run: --listen: \"{address}\" is not an address; write "
+                                 "HOST:PORT, as in 127.0.0.1:8080\n", process.stderr)
+                self.assertFalse(os.path.exists(self.path("root")))
 
 
 class CommandLine(support.TestCase):
