@@ -308,11 +308,8 @@ enum err collect_range(struct source *source, const struct collect_range *what,
         plain.base = NULL;
     }
     rc = attempt(&state, source, msg);
-    if (state.base == NULL || (rc != ERR_CORRUPT && !state.is_wasteful)) {
+    if (!delta_is_given_up(state.base, state.is_wasteful, rc, msg)) {
         return rc;
-    }
-    if (rc == ERR_CORRUPT) { /* whole, by its hash, but not what a store wrote */
-        delta_log_fresh(range->base, msg->text);
     }
     collected_free(out);
     plain.base = NULL;

@@ -76,7 +76,8 @@ const struct manifest_file *delta_listing(const struct release *base,
     return NULL;
 }
 
-void delta_log_fresh(const struct manifest_file *file, const char *reason)
+/* FILE, which was to be a change of the previous one, is built fresh for REASON. */
+static void log_fresh(const struct manifest_file *file, const char *reason)
 {
     log_warn("built_fresh", "file=%.*s reason=\"%s\"", SLICE_ARG(file->path), reason);
 }
@@ -118,7 +119,7 @@ struct store *delta_begin(const struct release *base, const struct manifest_file
         rc = store_free_part(store, &free_part, &msg);
     }
     if (rc != ERR_NONE) {
-        delta_log_fresh(file, msg.text);
+        log_fresh(file, msg.text);
     }
     if (rc != ERR_NONE || free_part * 100 > DELTA_FREE_MOST) {
         store_abandon(store);
@@ -146,4 +147,16 @@ bool delta_is_promising(const struct manifest_file *base, uint64_t row_count)
     uint64_t fewer = row_count < base->row_count ? base->row_count - row_count : 0;
 
     return !is_beyond(more + fewer, base->row_count);
+}
+
+bool delta_is_given_up(const struct manifest_file *base, bool is_wasteful, enum err rc,
+                       const struct errmsg *msg)
+{
+    if (base == NULL) {
+        return false;
+    }
+    if (rc == ERR_CORRUPT) { /* whole, by its hash, but not what a store wrote */
+        log_fresh(base, msg->text);
+    }
+    return rc == ERR_CORRUPT || is_wasteful;
 }

@@ -49,7 +49,11 @@ bool delta_is_wasteful(const struct store *store, const struct manifest_file *ba
 /* Whether a range of so many rows is near enough to its BASE to begin with. */
 bool delta_is_promising(const struct manifest_file *base, uint64_t row_count);
 
-/* Logs that FILE, which was to be a change of the previous one, is built fresh for REASON. */
-void delta_log_fresh(const struct manifest_file *file, const char *reason);
+/*
+ * Whether the file had better be built fresh after an attempt to change BASE that ended with RC and
+ * MSG. A BASE that could not be read is logged. False when there was no BASE (NULL).
+ */
+bool delta_is_given_up(const struct manifest_file *base, bool is_wasteful, enum err rc,
+                       const struct errmsg *msg);
 
 #endif

@@ -241,7 +241,7 @@ enum err listing_build(struct source *source, const struct collection *collectio
     progress_begin(&state.progress, label, "keys", 0);
     rc = attempt(&state, source, base, path, msg);
     progress_end(&state.progress);
-    if (state.base != NULL && (rc == ERR_CORRUPT || state.is_wasteful)) {
+    if (delta_is_given_up(state.base, state.is_wasteful, rc, msg)) {
         state = fresh;
         progress_begin(&state.progress, label, "keys", 0);
         rc = attempt(&state, source, NULL, path, msg);

@@ -3,7 +3,6 @@ service goes on answering from the release before. Beside it what SQLite's own i
 
 ctest: side by side
 """
-import ctypes
 import os
 import random
 import re
@@ -18,21 +17,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 import shelf
 import support
+from hashing import hash_of, with_checksum
 
 DAMAGES = 1000
 SEED = 42
 PAGE = 4096
 DATABASES = ("branches/0001.db", "branches/by_id.listing.db", "loans/0001.db")
 SIGNATURE = r"manifest\.sig: the signature by {a} does not fit manifest\.json"
-
-xxhash = ctypes.CDLL("libxxhash.so.0")
-xxhash.XXH3_64bits.restype = ctypes.c_uint64
-xxhash.XXH3_64bits.argtypes = (ctypes.c_char_p, ctypes.c_size_t)
-
-
-def hash_of(data):
-    """XXH3-64, as the manifest writes it."""
-    return xxhash.XXH3_64bits(data, len(data))
 
 
 class Tree:
@@ -219,8 +210,7 @@ class Damages:
 
     def _write_manifest(self, text):
         """Writes a manifest, with its checksum made right."""
-        body = text[:text.rindex('"checksum": "') + len('"checksum": "')].encode()
-        self.tree.write("manifest.json", body + b'%016x"\n}\n' % hash_of(body))
+        self.tree.write("manifest.json", with_checksum(text))
 
     def manifest_changed(self):
         """One bit of the manifest."""

@@ -14,6 +14,7 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import support
+from hashing import hash_of, with_checksum, with_content
 from releases import current, manifest, partitions, release_files, releases, write
 
 PAGE = 4096
@@ -399,6 +400,34 @@ class Fresh(DeltaCase):
         self.assertIn("built_fresh file=loans/0002.db", log)
         self.assertIn("the hash of the file differs from the manifest", log)
         self.assertIn("loans/0002.db", self.same(before))
+        support.vitrine("verify", "--root", self.root)
+
+    def spoil(self, path, sql):
+        """Runs SQL on a file of the release, and makes the manifest fit it."""
+        folder = os.path.join(self.root, "current")
+        before = hash_of(release_files(self.root)[path])
+        db = sqlite3.connect(os.path.join(folder, path))
+        with db:
+            db.execute(sql)
+        db.close()
+        after = hash_of(release_files(self.root)[path])
+        text = release_files(self.root)["manifest.json"].decode()
+        with open(os.path.join(folder, "manifest.json"), "wb") as file:
+            file.write(with_checksum(with_content(text.replace(f"{before:016x}",
+                                                               f"{after:016x}"))))
+
+    def test_when_the_file_is_whole_but_not_what_was_written_and_it_is_said(self):
+        source = self.make()
+        self.build()
+        before = databases(release_files(self.root))
+        self.spoil("loans/0002.db", "UPDATE groups SET data = x''")
+        self.spoil("branches/named.listing.db", "UPDATE blocks SET id = 1")
+        source.db.execute("UPDATE loans SET title = 'x' || title WHERE id % 50 = 0")
+        source.db.execute("UPDATE branches SET name = 'x' || name WHERE id = 300")
+        log = self.build()
+        for path in ("loans/0002.db", "branches/named.listing.db"):
+            self.assertRegex(log, f'built_fresh file={path} reason="read .* is damaged')
+            self.assertIn(path, self.same(before))
         support.vitrine("verify", "--root", self.root)
 
     def test_when_the_definition_is_another_one(self):
