@@ -124,10 +124,7 @@ static void answer_done(struct action_job *job, struct buffer *out)
 static void answer_text(struct answerer *answerer, const struct request *request, unsigned status,
                         struct slice text, const char *extra, struct buffer *out)
 {
-    struct head head = plain_head(request, status, BODY_TEXT, extra);
-
-    head.is_from_source = true;
-    plain_append(&answerer->heads, &head, text, request->method != METHOD_HEAD, out);
+    plain_answer_of_source(&answerer->heads, request, status, text, extra, out);
 }
 
 static void answer_failure(struct answerer *answerer, const struct request *request,

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/timestamp.h"
 #include "service/metrics.h"
+#include "service/plain.h"
 #include "service/status_json.h"
 #include "service/url.h"
 #include "service/web.h"
@@ -115,45 +116,33 @@ static const struct page *find_page(struct slice path)
     return NULL;
 }
 
-static void answer(struct admin *admin, const struct request *request, struct head head,
-                   struct slice body, struct buffer *out)
-{
-    head.id = request->id;
-    head.is_close = !request->keep_alive;
-    head.is_keep_alive = request->keep_alive && request->is_http_1_0;
-    head_begin(&admin->heads, &head, out);
-    buffer_append_slice(out, body);
-    head_end(&admin->heads, request->method != METHOD_HEAD, out);
-}
-
 static struct later *on_request(void *context, const struct request *request, struct buffer *out)
 {
     struct admin *admin = context;
     const struct page *page = find_page(url_split(request->target).path);
-    struct head head = {.status = 404, .type = BODY_TEXT};
     struct buffer body;
+    struct head head;
 
     if (page == NULL) {
-        answer(admin, request, head,
-               slice_str("Error: not found; there are /, /healthz, /readyz and /metrics\n"), out);
+        plain_answer(&admin->heads, request, 404,
+                     slice_str("Error: not found; there are /, /healthz, /readyz and /metrics\n"),
+                     NULL, out);
         return NULL;
     }
     if (request->method != METHOD_GET && request->method != METHOD_HEAD) {
-        head.status = 405;
-        head.extra = allow;
-        answer(admin, request, head, slice_str("Error: method not allowed\n"), out);
+        plain_answer(&admin->heads, request, 405, slice_str("Error: method not allowed\n"), allow,
+                     out);
         return NULL;
     }
     buffer_init(&body, BODY_SIZE_MAX);
-    head.type = page->type;
+    head = plain_head(request, 200, page->type, NULL);
     if (page->file != NULL) {
-        head.status = 200;
         head.extra = page_lines;
         append_file(page->file, &body);
     } else {
         head.status = page->write(admin, &body);
     }
-    answer(admin, request, head, buffer_slice(&body), out);
+    plain_append(&admin->heads, &head, buffer_slice(&body), request->method != METHOD_HEAD, out);
     buffer_free(&body);
     return NULL;
 }
@@ -163,9 +152,7 @@ static void on_refusal(void *context, unsigned status, struct slice id, struct b
     struct admin *admin = context;
     struct head head = {.status = status, .type = BODY_TEXT, .is_close = true, .id = id};
 
-    head_begin(&admin->heads, &head, out);
-    buffer_append_str(out, "Error: bad request\n");
-    head_end(&admin->heads, true, out);
+    plain_append(&admin->heads, &head, slice_str("Error: bad request\n"), true, out);
 }
 
 enum err admin_open(int listen_fd, const struct server_options *options, struct status *status,

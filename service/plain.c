@@ -28,3 +28,13 @@ void plain_answer(struct head_writer *heads, const struct request *request, unsi
 
     plain_append(heads, &head, text, request->method != METHOD_HEAD, out);
 }
+
+void plain_answer_of_source(struct head_writer *heads, const struct request *request,
+                            unsigned status, struct slice text, const char *extra,
+                            struct buffer *out)
+{
+    struct head head = plain_head(request, status, BODY_TEXT, extra);
+
+    head.is_from_source = true;
+    plain_append(heads, &head, text, request->method != METHOD_HEAD, out);
+}

@@ -23,4 +23,9 @@ void plain_append(struct head_writer *heads, const struct head *head, struct sli
 void plain_answer(struct head_writer *heads, const struct request *request, unsigned status,
                   struct slice text, const char *extra, struct buffer *out);
 
+/* The same when it does not come from the release: it has neither its age nor its position. */
+void plain_answer_of_source(struct head_writer *heads, const struct request *request,
+                            unsigned status, struct slice text, const char *extra,
+                            struct buffer *out);
+
 #endif

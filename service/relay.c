@@ -28,10 +28,7 @@ static struct relayed *relayed_of(struct forward *forward)
 static void answer_text(struct answerer *answerer, const struct request *request, const char *text,
                         struct buffer *out)
 {
-    struct head head = plain_head(request, 503, BODY_TEXT, retry_later);
-
-    head.is_from_source = true;
-    plain_append(&answerer->heads, &head, slice_str(text), request->method != METHOD_HEAD, out);
+    plain_answer_of_source(&answerer->heads, request, 503, slice_str(text), retry_later, out);
 }
 
 static void append_whole(struct relayed *relayed, struct buffer *out)
