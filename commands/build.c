@@ -165,34 +165,38 @@ static enum err build_forever(struct build_options *wanted, struct publisher *pu
     return ERR_NONE;
 }
 
-static enum err work(void *data, const struct arguments *arguments, struct errmsg *msg)
-{
-    const struct build_arguments *given = data;
-    struct build_note note = {.path = given->metrics};
-    struct build_result result = {.number = 0};
-    struct buffer failures;
-    struct signing_key *sign = NULL;
+/* What the options name. */
+struct named {
+    unsigned accepted;
+    char *definition;
+    struct signing_key *sign;
     struct publisher publisher;
-    char *definition = NULL;
-    unsigned accepted = 0;
-    enum err rc;
+};
 
-    (void)arguments;
-    interrupt_catch();
-    buffer_init(&failures, CHECK_FAILURES_MAX);
-    build_note_begin(&note);
-    rc = accept_parse(given->accept, &accepted, msg);
+static enum err read_named(const struct build_arguments *given, struct named *out,
+                           struct errmsg *msg)
+{
+    enum err rc = accept_parse(given->accept, &out->accepted, msg);
+
     if (rc == ERR_NONE) {
-        rc = publisher_begin(&publisher, &given->publish, given->root, msg);
+        rc = publisher_begin(&out->publisher, &given->publish, given->root, msg);
     }
     if (rc == ERR_NONE) {
-        rc = definition_path(given->definition, &definition, msg);
+        rc = definition_path(given->definition, &out->definition, msg);
     }
     if (rc == ERR_NONE && given->sign != NULL) {
-        rc = signing_key_read(given->sign, &sign, msg);
+        rc = signing_key_read(given->sign, &out->sign, msg);
     }
+    return rc;
+}
+
+/* Builds once or, with --every, until it is stopped. */
+static enum err build(const struct build_arguments *given, struct named *named,
+                      struct buffer *failures, struct build_note *note, struct build_result *result,
+                      struct errmsg *msg)
+{
     struct build_options wanted = {
-        .definition = definition,
+        .definition = named->definition,
         .source = given->source,
         .root = given->root,
         .keep = given->keep,
@@ -201,21 +205,39 @@ static enum err work(void *data, const struct arguments *arguments, struct errms
         .partition_rows = given->partition_rows,
         .force = given->force,
         .fresh = given->fresh,
-        .accepted = accepted,
+        .accepted = named->accepted,
         .rehearse = rehearse,
-        .failures = &failures,
-        .sign = sign,
+        .failures = failures,
+        .sign = named->sign,
     };
+
+    return given->every_ms > 0 ? build_forever(&wanted, &named->publisher, given->every_ms, note)
+                               : build_once(&wanted, &named->publisher, result, msg);
+}
+
+static enum err work(void *data, const struct arguments *arguments, struct errmsg *msg)
+{
+    const struct build_arguments *given = data;
+    struct build_note note = {.path = given->metrics};
+    struct build_result result = {.number = 0};
+    struct named named = {.accepted = 0};
+    struct buffer failures;
+    enum err rc;
+
+    (void)arguments;
+    interrupt_catch();
+    buffer_init(&failures, CHECK_FAILURES_MAX);
+    build_note_begin(&note);
+    rc = read_named(given, &named, msg);
     if (rc == ERR_NONE) {
-        rc = given->every_ms > 0 ? build_forever(&wanted, &publisher, given->every_ms, &note)
-                                 : build_once(&wanted, &publisher, &result, msg);
+        rc = build(given, &named, &failures, &note, &result, msg);
         rc = definition_advise(given->definition, rc, msg);
     }
     if (rc != ERR_NONE || given->every_ms == 0) {
         build_note_end(&note, rc, &result, &failures);
     }
-    signing_key_free(sign);
-    free(definition);
+    signing_key_free(named.sign);
+    free(named.definition);
     buffer_free(&failures);
     return rc;
 }

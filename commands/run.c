@@ -143,37 +143,47 @@ static void announce(const struct run_options *o, const struct definition *defin
 }
 
 /* Serves until somebody asks to stop. */
-static enum err serve(const struct run_options *o, const struct definition *definition,
-                      struct errmsg *msg)
-{
+/* Numbers of a command line, which outlive its child. */
+struct texts {
     char threads[TEXT_MAX];
     char write_rate[TEXT_MAX];
     char body_size[TEXT_MAX];
     char every[TEXT_MAX];
+};
+
+static void init_service(struct child *child, const struct run_options *o, struct texts *texts)
+{
+    snprintf(texts->threads, sizeof texts->threads, "%" PRId64, o->threads);
+    snprintf(texts->write_rate, sizeof texts->write_rate, "%" PRId64, o->write_rate);
+    snprintf(texts->body_size, sizeof texts->body_size, "%" PRId64, o->body_size);
+    child_init(child, "serve");
+    child_add(child, "--root", o->root);
+    child_add(child, "--listen", o->listen);
+    child_add(child, "--source", o->source);
+    child_add(child, "--write-rate", texts->write_rate);
+    child_add(child, "--body-size", texts->body_size);
+    if (o->admin != NULL) {
+        child_add(child, "--admin", o->admin);
+    }
+    if (o->threads > 0) {
+        child_add(child, "--threads", texts->threads);
+    }
+}
+
+static enum err serve(const struct run_options *o, const struct definition *definition,
+                      struct errmsg *msg)
+{
+    struct texts texts;
     struct child service;
     struct child builder;
     struct child *const children[] = {&service, &builder};
     enum err rc;
     bool stop = false;
 
-    snprintf(every, sizeof every, "%" PRId64 "ms", o->every_ms);
-    snprintf(threads, sizeof threads, "%" PRId64, o->threads);
-    snprintf(write_rate, sizeof write_rate, "%" PRId64, o->write_rate);
-    snprintf(body_size, sizeof body_size, "%" PRId64, o->body_size);
+    snprintf(texts.every, sizeof texts.every, "%" PRId64 "ms", o->every_ms);
     init_build(&builder, o);
-    child_add(&builder, "--every", every);
-    child_init(&service, "serve");
-    child_add(&service, "--root", o->root);
-    child_add(&service, "--listen", o->listen);
-    child_add(&service, "--source", o->source);
-    child_add(&service, "--write-rate", write_rate);
-    child_add(&service, "--body-size", body_size);
-    if (o->admin != NULL) {
-        child_add(&service, "--admin", o->admin);
-    }
-    if (o->threads > 0) {
-        child_add(&service, "--threads", threads);
-    }
+    child_add(&builder, "--every", texts.every);
+    init_service(&service, o, &texts);
     rc = child_start(&service, msg);
     if (rc == ERR_NONE) {
         rc = wait_for_answer(&service, o->listen, msg);

@@ -221,71 +221,83 @@ static enum err read_access(const struct serve_options *o, struct access_log_opt
                          o->access_log_format);
 }
 
-static enum err serve(const struct serve_options *o, struct errmsg *msg)
+/* What options mean that are more than a number or a name. */
+struct read_options {
+    struct repair_options repair;
+    struct bounds bounds;
+    struct access_log_options access;
+    struct trust trust;
+    struct primary primary;
+    struct proxies proxies;
+};
+
+/* repair_options_free(&OUT->repair) is the caller's, whatever is returned. */
+static enum err read_options(const struct serve_options *o, struct read_options *out,
+                             struct errmsg *msg)
+{
+    enum err rc = read_repair(o, &out->repair, msg);
+
+    out->proxies = (struct proxies){.count = 0};
+    if (rc == ERR_NONE) {
+        rc = read_bounds(o, &out->bounds, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = read_access(o, &out->access, msg);
+    }
+    if (rc == ERR_NONE) {
+        rc = trust_from_options(&o->trust, &out->trust, msg);
+    }
+    return rc == ERR_NONE ? read_writes(o, &out->primary, &out->proxies, msg) : rc;
+}
+
+static enum err serve(const struct serve_options *o, const struct read_options *given,
+                      struct errmsg *msg)
 {
     const struct writer_options writer = {
         .url = o->source,
         .connections = (unsigned)o->source_connections,
         .timeout_ms = o->write_timeout_ms,
     };
-    struct repair_options repair;
-    struct trust trust;
-    struct primary primary;
-    struct proxies proxies = {.count = 0};
-    struct bounds bounds;
-    struct access_log_options access;
-    enum err rc = read_repair(o, &repair, msg);
+    const struct server_options server = {
+        .version = VITRINE_VERSION,
+        .root = o->root,
+        .listen = o->listen,
+        .threads = (unsigned)o->threads,
+        .bounds = given->bounds,
+        .connections_per_address = (unsigned)o->connections_per_address,
+        .cold_threads = (unsigned)o->cold_threads,
+        .check = {.verify = !o->no_verify, .trust = &given->trust, .root = o->root},
+        .held_size = (size_t)o->held_size,
+        .no_gzip = o->no_gzip,
+        .drain_ms = o->drain_ms,
+        .admin = o->admin,
+        .max_age_ms = o->max_age_ms,
+        .access = given->access,
+        .scrub_bytes_per_second = (uint64_t)o->scrub,
+        .scrub_every_ms = o->scrub_every_ms,
+        .source = o->source != NULL ? &writer : NULL,
+        .primary = o->primary != NULL ? &given->primary : NULL,
+        .forward_timeout_ms = o->write_timeout_ms,
+        .write_rate = (unsigned)o->write_rate,
+        .proxies = given->proxies,
+        .repair = o->repair_from != NULL ? &given->repair.source : NULL,
+    };
 
-    if (rc == ERR_NONE) {
-        rc = read_bounds(o, &bounds, msg);
-    }
-    if (rc == ERR_NONE) {
-        rc = read_access(o, &access, msg);
-    }
-    if (rc == ERR_NONE) {
-        rc = trust_from_options(&o->trust, &trust, msg);
-    }
-    if (rc == ERR_NONE) {
-        rc = read_writes(o, &primary, &proxies, msg);
-    }
-    if (rc == ERR_NONE) {
-        rc = server_run(
-            &(struct server_options){
-                .version = VITRINE_VERSION,
-                .root = o->root,
-                .listen = o->listen,
-                .threads = (unsigned)o->threads,
-                .bounds = bounds,
-                .connections_per_address = (unsigned)o->connections_per_address,
-                .cold_threads = (unsigned)o->cold_threads,
-                .check = {.verify = !o->no_verify, .trust = &trust, .root = o->root},
-                .held_size = (size_t)o->held_size,
-                .no_gzip = o->no_gzip,
-                .drain_ms = o->drain_ms,
-                .admin = o->admin,
-                .max_age_ms = o->max_age_ms,
-                .access = access,
-                .scrub_bytes_per_second = (uint64_t)o->scrub,
-                .scrub_every_ms = o->scrub_every_ms,
-                .source = o->source != NULL ? &writer : NULL,
-                .primary = o->primary != NULL ? &primary : NULL,
-                .forward_timeout_ms = o->write_timeout_ms,
-                .write_rate = (unsigned)o->write_rate,
-                .proxies = proxies,
-                .repair = o->repair_from != NULL ? &repair.source : NULL,
-            },
-            msg);
-    }
-    repair_options_free(&repair);
-    return rc;
+    return server_run(&server, msg);
 }
 
 static enum err work(void *data, const struct arguments *arguments, struct errmsg *msg)
 {
-    const struct serve_options *given = data;
+    const struct serve_options *o = data;
+    struct read_options given;
+    enum err rc = read_options(o, &given, msg);
 
     (void)arguments;
-    return serve(given, msg);
+    if (rc == ERR_NONE) {
+        rc = serve(o, &given, msg);
+    }
+    repair_options_free(&given.repair);
+    return rc;
 }
 
 const struct command command_serve = {
