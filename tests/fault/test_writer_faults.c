@@ -66,22 +66,6 @@ static void arm(enum vfs_call call, unsigned nth, bool goes_on)
 
 /* ---- writes ---- */
 
-static int64_t ask(const char *path, const char *sql)
-{
-    sqlite3 *db;
-    sqlite3_stmt *statement;
-    int64_t answer;
-
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    sqlite3_busy_timeout(db, 5000);
-    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-    answer = sqlite3_column_int64(statement, 0);
-    sqlite3_finalize(statement);
-    sqlite3_close(db);
-    return answer;
-}
-
 static void name_key(struct test_job *test, char key[24], int64_t number)
 {
     test->takes[0] = integer_value(number);
@@ -142,9 +126,10 @@ static bool run_round(struct fixture *fixture, enum vfs_call call, unsigned nth,
         add_at_last(writer, &made, i);
     }
     writer_close(writer);
-    assert_int_equal(ask(fixture->path, "SELECT count(*) FROM marks"), WRITES + 1);
-    assert_int_equal(ask(fixture->path, "SELECT count(DISTINCT shelf) FROM marks"), WRITES + 1);
-    assert_int_equal(ask(fixture->path, "SELECT count FROM " WRITER_COUNT_TABLE), WRITES + 1);
+    assert_int_equal(file_ask(fixture->path, "SELECT count(*) FROM marks"), WRITES + 1);
+    assert_int_equal(file_ask(fixture->path, "SELECT count(DISTINCT shelf) FROM marks"),
+                     WRITES + 1);
+    assert_int_equal(file_ask(fixture->path, "SELECT count FROM " WRITER_COUNT_TABLE), WRITES + 1);
     return was_met;
 }
 
@@ -274,12 +259,13 @@ static void after_kills_every_write_that_was_answered_is_there_once(void **state
         answered += run_child(fixture, next, i % 2 == 0 ? KILL_ANSWERS : 0);
     }
     assert_true(answered > KILLS);
-    assert_int_equal(ask(fixture->path, "SELECT count(*) - count(DISTINCT shelf) FROM marks"), 0);
+    assert_int_equal(file_ask(fixture->path, "SELECT count(*) - count(DISTINCT shelf) FROM marks"),
+                     0);
     for (unsigned i = 0; i < SLOTS; i++) {
         snprintf(sql, sizeof sql,
                  "SELECT count(*) FROM marks WHERE shelf %% %d = %u AND shelf < %lld", SLOTS, i,
                  (long long)next[i]);
-        assert_int_equal(ask(fixture->path, sql), (next[i] - i) / SLOTS);
+        assert_int_equal(file_ask(fixture->path, sql), (next[i] - i) / SLOTS);
     }
 }
 

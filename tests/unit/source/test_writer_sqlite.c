@@ -14,26 +14,9 @@
 
 static const char add_sql[] = "INSERT INTO shelves (name) VALUES (?1)";
 
-/* Another program's look at the database. */
-static int64_t ask(struct fixture *fixture, const char *sql)
-{
-    sqlite3 *db;
-    sqlite3_stmt *statement;
-    int64_t answer;
-
-    assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
-    sqlite3_busy_timeout(db, 5000);
-    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-    answer = sqlite3_column_int64(statement, 0);
-    sqlite3_finalize(statement);
-    sqlite3_close(db);
-    return answer;
-}
-
 static int64_t shelf_count(struct fixture *fixture)
 {
-    return ask(fixture, "SELECT count(*) FROM shelves");
+    return file_ask(fixture->path, "SELECT count(*) FROM shelves");
 }
 
 /* Runs ACTION once with up to two texts. */
@@ -61,7 +44,8 @@ static void a_write_is_there_when_it_is_answered(void **state)
     assert_string_equal(buffer_str(&test.job.body), "Created");
     assert_int_equal(test.job.position, 1);
     assert_int_equal(
-        ask(fixture, "SELECT id FROM shelves WHERE name = 'it''s; DROP TABLE shelves'"), 8);
+        file_ask(fixture->path, "SELECT id FROM shelves WHERE name = 'it''s; DROP TABLE shelves'"),
+        8);
     job_free(&test);
     writer_close(writer);
 }
@@ -91,9 +75,11 @@ static void tables_without_a_file_begin_with_their_rows(void **state)
     assert_int_equal(test.job.position, 0);
     job_free(&test);
     writer_close(writer);
-    assert_int_equal(ask(fixture, "SELECT count(*) FROM sqlite_schema WHERE name = 'loans'"), 0);
     assert_int_equal(
-        ask(fixture, "SELECT count(*) FROM sqlite_schema WHERE name = 'shelves(name)'"), 1);
+        file_ask(fixture->path, "SELECT count(*) FROM sqlite_schema WHERE name = 'loans'"), 0);
+    assert_int_equal(
+        file_ask(fixture->path, "SELECT count(*) FROM sqlite_schema WHERE name = 'shelves(name)'"),
+        1);
     writer_close(open_writer(fixture, 0));
     assert_int_equal(shelf_count(fixture), 1);
 }
@@ -146,8 +132,8 @@ static void what_the_database_refuses_is_told_apart(void **state)
         }
         assert_int_equal(test.job.body.len, 0);
         job_free(&test);
-        assert_int_equal(ask(fixture, "SELECT name = 'the ''first''' AND open = 1 FROM shelves"),
-                         1);
+        assert_int_equal(
+            file_ask(fixture->path, "SELECT name = 'the ''first''' AND open = 1 FROM shelves"), 1);
     }
     assert_int_equal(shelf_count(fixture), 1);
     writer_close(writer);
@@ -218,9 +204,11 @@ static void returned_values_and_items_go_into_later_statements(void **state)
     test.items[2] = (struct write_items){.values = test.values, .count = 2};
     assert_int_equal(job_run(writer, &test), WRITE_DONE);
     job_free(&test);
-    assert_int_equal(ask(fixture, "SELECT made FROM shelves WHERE id = 8"), 1600000000000);
-    assert_int_equal(ask(fixture, "SELECT count(*) FROM marks WHERE shelf = 8 AND mark IN"
-                                  " ('caf\xc3\xa9', '')"),
+    assert_int_equal(file_ask(fixture->path, "SELECT made FROM shelves WHERE id = 8"),
+                     1600000000000);
+    assert_int_equal(file_ask(fixture->path,
+                              "SELECT count(*) FROM marks WHERE shelf = 8 AND mark IN"
+                              " ('caf\xc3\xa9', '')"),
                      2);
     writer_close(writer);
 }
@@ -247,7 +235,7 @@ static void one_item_that_finds_nothing_is_missing(void **state)
         assert_int_equal(job_run(writer, &test), count == 2 ? WRITE_MISSING : WRITE_DONE);
         job_free(&test);
     }
-    assert_int_equal(ask(fixture, "SELECT count(*) FROM marks"), 1);
+    assert_int_equal(file_ask(fixture->path, "SELECT count(*) FROM marks"), 1);
     writer_close(writer);
 }
 
@@ -306,7 +294,7 @@ static void keys_of_failures_are_not_kept(void **state)
     make_action(&made, "UPDATE shelves SET name = ?1 WHERE id = 8", 1)->missing.status = 404;
     assert_int_equal(run_keyed(writer, &made, "k", 1, timestamp_now_ms(), &test), WRITE_MISSING);
     job_free(&test);
-    assert_int_equal(ask(fixture, "SELECT count(*) FROM " WRITER_ANSWERS_TABLE), 0);
+    assert_int_equal(file_ask(fixture->path, "SELECT count(*) FROM " WRITER_ANSWERS_TABLE), 0);
     writer_close(writer);
 }
 
@@ -337,7 +325,7 @@ static void expired_keys_are_forgotten(void **state)
         (void)run_keyed(writer, &add, key, 1, now_ms, &test);
         job_free(&test);
     }
-    assert_int_equal(ask(fixture, "SELECT count(*) FROM " WRITER_ANSWERS_TABLE), 3);
+    assert_int_equal(file_ask(fixture->path, "SELECT count(*) FROM " WRITER_ANSWERS_TABLE), 3);
     writer_close(writer);
 }
 
@@ -398,7 +386,7 @@ static void jobs_of_one_batch_fail_each_for_itself(void **state)
     }
     writer_close(writer);
     assert_int_equal(shelf_count(fixture), 4);
-    assert_int_equal(ask(fixture, "SELECT count(*) FROM marks"), 1);
+    assert_int_equal(file_ask(fixture->path, "SELECT count(*) FROM marks"), 1);
 }
 
 static void a_single_statement_that_fails_keeps_nothing_beside_others(void **state)
@@ -426,7 +414,7 @@ static void a_single_statement_that_fails_keeps_nothing_beside_others(void **sta
         assert_int_equal(tests[i].job.outcome, i == 0 ? WRITE_INVALID : WRITE_DONE);
         job_free(&tests[i]);
     }
-    assert_int_equal(ask(fixture, "SELECT count(*) FROM shelves WHERE id = 20"), 0);
+    assert_int_equal(file_ask(fixture->path, "SELECT count(*) FROM shelves WHERE id = 20"), 0);
     writer_close(writer);
 }
 
@@ -586,7 +574,7 @@ static void a_file_that_was_moved_away_is_left_behind(void **state)
     assert_int_equal(run_action(writer, &add, "y", "", &test), WRITE_DONE);
     assert_int_equal(test.job.position, 1);
     job_free(&test);
-    assert_int_equal(ask(fixture, "SELECT count(*) FROM shelves WHERE name = 'y'"), 1);
+    assert_int_equal(file_ask(fixture->path, "SELECT count(*) FROM shelves WHERE name = 'y'"), 1);
     writer_close(writer);
 }
 
@@ -631,7 +619,7 @@ static void another_definition_is_prepared_before_the_next_jobs(void **state)
     writer_define(writer, &definition);
     assert_int_equal(run_action(writer, &add, "x", "", &test), WRITE_DONE);
     job_free(&test);
-    assert_int_equal(ask(fixture, "SELECT count(*) FROM racks"), 2);
+    assert_int_equal(file_ask(fixture->path, "SELECT count(*) FROM racks"), 2);
     writer_close(writer);
 }
 

@@ -5,6 +5,7 @@
 #define VITRINE_TESTS_SOURCE_WRITER_FIXTURE_H
 
 #include <pthread.h>
+#include <sqlite3.h>
 
 #include "base/timestamp.h"
 #include "source/writer.h"
@@ -160,6 +161,23 @@ static inline enum write_outcome job_run(struct writer *writer, struct test_job 
     writer_submit(writer, &test->job);
     job_wait(test);
     return test->job.outcome;
+}
+
+/* Another program's look at the database: the integer that SQL gives. */
+static inline int64_t file_ask(const char *path, const char *sql)
+{
+    sqlite3 *db;
+    sqlite3_stmt *statement;
+    int64_t answer;
+
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    answer = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    return answer;
 }
 
 static inline struct writer *open_writer(struct fixture *fixture, int64_t timeout_ms)
