@@ -29,6 +29,21 @@ enum { BODY_MAX = 4096 };
         .ptr = (t), .len = sizeof(t) - 1                                                           \
     }
 
+/* Writes an answer that is the column "c" of SCALAR alone, which came back as VALUE. */
+static enum err write_column(const struct scalar *scalar, struct value value, struct buffer *out,
+                             struct errmsg *msg)
+{
+    struct returned column = {.name = SLICE("c"), .scalar = *scalar};
+    struct statement statement = {.returns = &column, .return_count = 1};
+    struct template_part part = {.kind = TEMPLATE_RETURNED};
+    struct action action = {
+        .statements = &statement, .is_json = true, .answer = {.parts = &part, .count = 1}};
+    struct write_rows rows = {.values = &value, .row_count = 1};
+    struct write_job job = {.action = &action, .rows = &rows};
+
+    return reply_write(&job, out, msg);
+}
+
 static void a_column_that_came_back_is_written_by_its_type(void **state)
 {
     static const struct {
@@ -61,19 +76,11 @@ static void a_column_that_came_back_is_written_by_its_type(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct returned column = {.name = SLICE("c"), .scalar = cases[i].scalar};
-        struct statement statement = {.returns = &column, .return_count = 1};
-        struct template_part part = {.kind = TEMPLATE_RETURNED};
-        struct action action = {
-            .statements = &statement, .is_json = true, .answer = {.parts = &part, .count = 1}};
-        struct value value = cases[i].value;
-        struct write_rows rows = {.values = &value, .row_count = 1};
-        struct write_job job = {.action = &action, .rows = &rows};
         struct buffer out;
         struct errmsg msg;
 
         buffer_init(&out, BODY_MAX);
-        assert_int_equal(reply_write(&job, &out, &msg), ERR_NONE);
+        assert_int_equal(write_column(&cases[i].scalar, cases[i].value, &out, &msg), ERR_NONE);
         assert_string_equal(buffer_str(&out), cases[i].json);
         buffer_free(&out);
     }
@@ -97,19 +104,12 @@ static void a_column_that_is_not_of_its_type_is_refused_with_its_name(void **sta
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct returned column = {.name = SLICE("c"), .scalar = {.type = cases[i].type}};
-        struct statement statement = {.returns = &column, .return_count = 1};
-        struct template_part part = {.kind = TEMPLATE_RETURNED};
-        struct action action = {
-            .statements = &statement, .is_json = true, .answer = {.parts = &part, .count = 1}};
-        struct value value = cases[i].value;
-        struct write_rows rows = {.values = &value, .row_count = 1};
-        struct write_job job = {.action = &action, .rows = &rows};
+        const struct scalar scalar = {.type = cases[i].type};
         struct buffer out;
         struct errmsg msg;
 
         buffer_init(&out, BODY_MAX);
-        assert_int_equal(reply_write(&job, &out, &msg), ERR_INPUT);
+        assert_int_equal(write_column(&scalar, cases[i].value, &out, &msg), ERR_INPUT);
         assert_string_equal(msg.text, cases[i].message);
         buffer_free(&out);
     }
