@@ -33,7 +33,7 @@ static enum err work(void *data, const struct arguments *arguments, struct errms
 
 const struct command command_activate = {
     .name = "activate",
-    .usage = "--root DIR [--trust PUB] [--warm RATE] N",
+    .usage = "--root DIR [options] N",
     .about = "verifies release N and makes it the one that is served",
     .description = "Every page is compared with its hash and the files are brought into memory "
                    "before the link changes. A damaged release is remembered as refused, and what "

@@ -62,7 +62,7 @@ static enum err work(void *data, const struct arguments *arguments, struct errms
 
 const struct command command_pin = {
     .name = "pin",
-    .usage = "--root DIR [N]",
+    .usage = "--root DIR [options] [N]",
     .about = "keeps release N (by default the current one) and stays on it",
     .description = "Another release than the current one is verified and activated first. Builds "
                    "go on making releases, but none is activated and the pinned one is not "

@@ -136,7 +136,7 @@ static enum err work(void *data, const struct arguments *arguments, struct errms
 
 const struct command command_rollback = {
     .name = "rollback",
-    .usage = "--root DIR [--to N] [--reason TEXT]",
+    .usage = "--root DIR [--to N] [--reason TEXT] [options]",
     .about = "goes back to an earlier release and remembers the one that is left",
     .description = "The earlier release is verified and brought into memory first. Neither the one "
                    "that is left nor another one with the same content is activated again by "

@@ -1,5 +1,6 @@
 """What the commands say and the code they end with, when they are not asked for what they can do."""
 import os
+import re
 import sqlite3
 import subprocess
 import unittest
@@ -44,6 +45,13 @@ class Commands(support.TestCase):
                 if line and following:
                     word = following.split()[0]
                     self.assertGreater(len(line) + 1 + len(word), 80, f"{command}: {line}")
+
+    def test_every_usage_names_all_options_or_says_that_there_are_some(self):
+        for command in COMMANDS:
+            usage, _, rest = support.vitrine(command, "--help").stdout.partition("\n")
+            for option in re.findall(r"(?m)^  (--[a-z-]+)", rest):
+                if "[options]" not in usage and option != "--help":
+                    self.assertIn(option, usage, command)
 
     def test_wrong_command_lines_end_with_2(self):
         root = ("--root", self.path("root"))
