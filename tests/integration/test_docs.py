@@ -260,6 +260,21 @@ class Example(support.TestCase):
         self.assertEqual(wanted, answer)
         self.assertEqual(2, json.loads(answer)["total"])
 
+    def test_mistakes_in_the_example_of_the_definition_are_told_as_it_says(self):
+        page = read("docs/definition.md")
+        example = re.search(r"(?s)```yaml\n(.*?)```", page).group(1)
+        messages = re.findall(r"(?m)^(shelf\.yaml:\d.*)$", section("docs/definition.md", "## Messages"))
+        mistakes = (("price FROM books\n", "price FROM books;\n"), ("[title, isbn]", "[titel, isbn]"),
+                    ("total: $total", "total: $key"), ("get: /loans", "get: /books"),
+                    (":reader, :now", ":raeder, :now"))
+        self.assertEqual(len(mistakes), len(messages))
+        for (right, wrong), message in zip(mistakes, messages):
+            with open(self.path("shelf.yaml"), "w", encoding="utf-8") as file:
+                file.write(example.replace(right, wrong, 1))
+            done = support.vitrine("build", "--definition", self.path("shelf.yaml"), "--source",
+                                   "sqlite:none.db", "--root", self.path("root"), check=False)
+            self.assertEqual(f"vitrine build: {self.path(message)}\n", done.stderr)
+
 
 if __name__ == "__main__":
     support.main()
