@@ -232,6 +232,15 @@ class Building(Moving):
             self.assertIn("lent: postgres moves: " + message, done.stderr)
             self.assert_nothing_left()
 
+    def test_a_column_that_rows_do_not_yield_is_told_as_a_mistake_of_the_definition(self):
+        write(self.path("moves.yaml"), DEFINITION.replace("SELECT id, title FROM lent",
+                                                          "SELECT id FROM lent"))
+        done = self.build(check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("`key` or a field names a column that `rows` or `keys` does not yield: "
+                      "lent: postgres moves: column p.title does not exist", done.stderr)
+        self.assert_nothing_left()
+
     def test_an_interrupted_build_does_not_wait_for_a_lock(self):
         process, _ = self.start_and_wait_for_lock()
         process.send(signal.SIGTERM)
