@@ -84,7 +84,7 @@ static enum err advise_import(const struct readers *readers, const struct defini
 
 #define NESTED_ADVICE "`on`, `name` or a field names a column that the nested `rows` do not yield"
 
-/* A column that a SELECT of ours (builder/query.h) looks for in vain: then the definition is wrong. */
+/* A column that our SELECT (builder/query.h) looks for in vain is a mistake of the definition. */
 static enum err advise_columns(enum err rc, struct errmsg *msg)
 {
     static const struct {
