@@ -39,9 +39,24 @@ unsigned examples_pick(const struct definition *definition, unsigned *routes)
     return count;
 }
 
+static bool takes_text(const struct route *route)
+{
+    return route->action != NULL || route->collection->key_is_text;
+}
+
+bool examples_is_pattern(const struct route *route)
+{
+    bool is_open = route->key.is_present;
+
+    for (unsigned i = 0; i < route->segment_count; i++) {
+        is_open = is_open || route->segments[i].is_parameter;
+    }
+    return is_open && takes_text(route);
+}
+
 void examples_write(const struct route *route, struct buffer *out)
 {
-    bool is_text = route->action != NULL || route->collection->key_is_text;
+    bool is_text = takes_text(route);
 
     for (unsigned i = 0; i < route->segment_count; i++) {
         const struct segment *segment = &route->segments[i];

@@ -18,4 +18,7 @@ unsigned examples_pick(const struct definition *definition, unsigned *routes);
 /* Appends path and query of a request to ROUTE: key 1, or the pattern where the key is a text. */
 void examples_write(const struct route *route, struct buffer *out);
 
+/* Whether that is a pattern: only who knows a key can send the request. */
+bool examples_is_pattern(const struct route *route);
+
 #endif

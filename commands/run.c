@@ -124,6 +124,7 @@ static void announce(const struct run_options *o, const struct definition *defin
     unsigned count = examples_pick(definition, routes);
     struct buffer block;
     struct buffer url;
+    bool is_pattern = false;
 
     buffer_init(&block, BLOCK_MAX);
     buffer_init(&url, BLOCK_MAX);
@@ -134,6 +135,10 @@ static void announce(const struct run_options *o, const struct definition *defin
         buffer_printf(&block, "  %s", buffer_str(&url));
         examples_write(&definition->routes[routes[i]], &block);
         buffer_append_byte(&block, '\n');
+        is_pattern = is_pattern || examples_is_pattern(&definition->routes[routes[i]]);
+    }
+    if (is_pattern) {
+        buffer_append_str(&block, "\nWrite a key of yours in place of :NAME or \"...\".\n");
     }
     buffer_append_str(&block, "\nCtrl-C stops it.\n\n");
     fputs(buffer_str(&block), stdout);

@@ -72,11 +72,20 @@ class Run(support.TestCase):
         for url in urls:
             self.assertEqual(200, support.get(process.port, url).status, url)
 
+    def test_keys_that_are_text_are_left_to_the_reader(self):
+        library = os.path.join(support.ROOT, "assets", "library")
+        process = self.start_run("--data", library,
+                                 definition=os.path.join(library, "definition.yaml"))
+        self.assertEqual(["/books", "/loans?branch=...", "/branches/:branch/longest"],
+                         self.wait_for_block(process))
+        self.assertIn('\nWrite a key of yours in place of :NAME or "...".\n', process.stdout)
+
     def test_from_nothing_it_prints_three_urls_that_answer(self):
         process = self.start_run()
         urls = self.wait_for_block(process)
         self.assertEqual(["/products", "/reviews?product_id=1", "/qa/questions?product_id=1"],
                          urls)
+        self.assertNotIn("a key of yours", process.stdout)
         for url in urls:
             response = support.get(process.port, url)
             self.assertEqual(200, response.status, url)
