@@ -60,4 +60,15 @@ static inline struct slice slice_trim(struct slice text)
     return text;
 }
 
+/* The next line of *REST, which is not empty, without its "\n"; *REST is what follows. */
+static inline struct slice slice_take_line(struct slice *rest)
+{
+    const char *end = (const char *)memchr(rest->ptr, '\n', rest->len);
+    struct slice line = slice_of(rest->ptr, end == NULL ? rest->len : (size_t)(end - rest->ptr));
+    size_t taken = line.len + (end != NULL);
+
+    *rest = slice_of(rest->ptr + taken, rest->len - taken);
+    return line;
+}
+
 #endif

@@ -35,16 +35,12 @@ static uint64_t *read_others(const struct publishing *publish, struct slice list
     uint64_t *numbers = memory_calloc(listing.len + 1, sizeof *numbers);
 
     *count = 0;
-    for (size_t at = 0; at < listing.len;) {
-        const char *end = memchr(listing.ptr + at, '\n', listing.len - at);
-        size_t len = end == NULL ? listing.len - at : (size_t)(end - listing.ptr) - at;
+    while (listing.len > 0) {
         uint64_t number;
 
-        if (read_number(slice_of(listing.ptr + at, len), &number) &&
-            number != publish->ours.number) {
+        if (read_number(slice_take_line(&listing), &number) && number != publish->ours.number) {
             numbers[(*count)++] = number;
         }
-        at += len + 1;
     }
     qsort(numbers, *count, sizeof *numbers, compare_newest_first);
     return numbers;

@@ -57,25 +57,13 @@ static enum err add_line(struct trust *trust, const char *path, unsigned number,
     return trust_add(trust, &key, msg);
 }
 
-/* Takes the first line off TEXT, without its line feed. */
-static struct slice take_line(struct slice *text)
-{
-    const char *end = memchr(text->ptr, '\n', text->len);
-    size_t len = end == NULL ? text->len : (size_t)(end - text->ptr);
-    struct slice line = slice_of(text->ptr, len);
-
-    len += end != NULL;
-    *text = slice_of(text->ptr + len, text->len - len);
-    return line;
-}
-
 enum err trust_add_text(struct trust *trust, const char *path, struct slice text,
                         struct errmsg *msg)
 {
     bool found = false;
 
     for (unsigned number = 1; text.len > 0; number++) {
-        struct slice line = take_line(&text);
+        struct slice line = slice_take_line(&text);
         enum err rc;
 
         if (line.len == 0 || line.ptr[0] == '#') {

@@ -19,14 +19,9 @@ static void write_lines(const char *name, struct slice text, struct buffer *out)
 
     buffer_printf(out, "\"%s\":[", name);
     while (text.len > 0) {
-        const char *end = memchr(text.ptr, '\n', text.len);
-        size_t len = end == NULL ? text.len : (size_t)(end - text.ptr);
-
         buffer_append_str(out, separator);
-        write_text(slice_of(text.ptr, len), out);
+        write_text(slice_take_line(&text), out);
         separator = ",";
-        len += end != NULL;
-        text = slice_of(text.ptr + len, text.len - len);
     }
     buffer_append_str(out, "],");
 }
