@@ -197,7 +197,7 @@ class Releases(support.TestCase):
         process = self.start("serve", "--root", self.root, "--threads", 1, "--listen",
                              "127.0.0.1:0", "--no-verify")
         shelf.listening(process)
-        process.send(signal.SIGSTOP)  # it does not learn of the builds that follow
+        process.freeze()  # it does not learn of the builds that follow
         for version in range(20, 24):
             self.shelf.set_version(version)
             self.shelf.build()
