@@ -195,11 +195,11 @@ class Signatures(support.TestCase):
         released = lambda: int(support.get(port, "/branches/1").headers["vitrine-release"])
         self.trust("a", "b")
         self.build("--sign", self.key("b"))
-        support.wait_until(lambda: released() == 2, 10, "the release signed by the new key")
+        support.wait_until(lambda: released() == 2, what="the release signed by the new key")
         self.trust("b")
         os.symlink("releases/000001", os.path.join(self.root, "new"))
         os.rename(os.path.join(self.root, "new"), os.path.join(self.root, "current"))
-        support.wait_until(lambda: "release_refused" in process.stderr, 10, "the refusal")
+        support.wait_until(lambda: "release_refused" in process.stderr, what="the refusal")
         self.assertIn(f"signed by {self.ids['a']}, which is not trusted", process.stderr)
         self.assertEqual(2, released())
 
