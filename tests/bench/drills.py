@@ -334,12 +334,13 @@ def parse_options():
     return parser.parse_args()
 
 
-def start(stack, options):
-    """(a fleet that answers, the command of the load on it, which ends when it is told to)"""
+def start(stack, options, more=""):
+    """(a fleet that answers, the command of the load on it, which ends when it is told to); MORE are
+    further sections of its fleet file."""
     folder = stack.enter_context(prepare.folder(None))
     running = stack.enter_context(fleet.Fleet(options.products, say=prepare.say,
                                               others=("client",)))
-    running.start(build_every=None, pull_every="500ms")
+    running.start(build_every=None, pull_every="500ms", more=more)
     tool = generator.compile_load(folder)
     routes = presets.mix_file(folder / "mix", presets.PRESETS["steady"], options.products)
 

@@ -15,6 +15,8 @@ os.environ["VITRINE"] = support.binary()
 import drills  # pylint: disable=wrong-import-position
 
 OPTIONS = SimpleNamespace(rate=200, seconds=6, products=100)
+# A node is taken for dead when it is, not when the machine is busy.
+PATIENT = "[timeouts]\nconnect = 1s\nread = 1500ms"
 RELOAD_MOST = 4  # connections that meet it; 1,000 requests are too few for a rate
 
 
@@ -31,7 +33,7 @@ class TestDrills(unittest.TestCase):
     def setUpClass(cls):
         cls.stack = contextlib.ExitStack()
         cls.addClassCleanup(cls.stack.close)
-        cls.running, cls.load = drills.start(cls.stack, OPTIONS)
+        cls.running, cls.load = drills.start(cls.stack, OPTIONS, PATIENT)
 
     def drill(self, name):
         """Runs one; no read fails, no write is lost or done twice. Its figures."""
