@@ -221,11 +221,11 @@ class OneMachine(Machines):
     def test_2_a_unit_without_settings_says_so_once_and_wakes_somebody(self):
         machine = self.machine
         machine.run("systemctl", "start", "vitrine-pull")
-        support.wait_until(lambda: self.active("vitrine-pull") == "failed", 10, "the failure")
+        support.wait_until(lambda: self.active("vitrine-pull") == "failed", what="the failure")
         self.assertIn('"" is none of them', machine.journal("vitrine-pull"))
         self.assertEqual("0", machine.property("vitrine-pull", "NRestarts"))
         support.wait_until(lambda: "vitrine-pull failed with 2" in
-                           machine.journal("vitrine-alert@vitrine-pull"), 10, "the alert")
+                           machine.journal("vitrine-alert@vitrine-pull"), what="the alert")
 
     def test_2_a_build_that_failed_is_tried_again_and_at_last_wakes_somebody(self):
         self.build_in_vain("postgres://nobody@127.0.0.1:1/none")
@@ -295,7 +295,7 @@ class OneMachine(Machines):
         with machine.machine:
             support.wait_until(lambda: support.get(PORT, "/current?rotated") and
                                'target="/current?rotated"' in
-                               machine.run("cat", log, check=False).stdout, 10, "a new log")
+                               machine.run("cat", log, check=False).stdout, what="a new log")
         self.assertEqual(pid, machine.property("vitrine-primary", "MainPID"))
         self.assertIn(" reopen signal=10", machine.journal("vitrine-primary"))
         self.assertNotIn(" reload ", machine.journal("vitrine-primary"))
@@ -389,6 +389,8 @@ class FreshNode(Machines):
 
         first = threading.Thread(target=ask)
         first.start()
+        support.wait_until(lambda: "no release is active here" in node.journal("vitrine-serve"),
+                           what="a service that has no release")
         time.sleep(1)
         node.run("systemctl", "enable", "--now", "vitrine-pull")
         first.join()
@@ -422,7 +424,7 @@ class FreshNode(Machines):
     def wait_for_release(self, number):
         """Waits until clients of the balancer are answered from release NUMBER."""
         support.wait_until(lambda: self.through_balancer().headers.get("vitrine-release") ==
-                           f"{number:06}", 30, f"answers of release {number}")
+                           f"{number:06}", what=f"answers of release {number}")
 
     def change_source(self, statement):
         """Changes the source on the builder."""
@@ -453,7 +455,7 @@ class FreshNode(Machines):
         self.assertIn("no release is active here", self.node.journal("vitrine-serve"))
 
     def test_a_node_pulls_is_ready_and_serves_behind_the_balancer(self):
-        support.wait_until(lambda: self.ready() == (200, "ready\n"), 20, "a node that is ready")
+        support.wait_until(lambda: self.ready() == (200, "ready\n"), what="a node that is ready")
         answer = self.through_balancer()
         self.assertEqual(200, answer.status)
         self.assertIn("x-cache", answer.headers)
@@ -489,7 +491,7 @@ class FreshNode(Machines):
         self.assertEqual(("exit-code", "3"), self.build_by_timer())
         self.assertEqual("0", self.builder.property("vitrine-build", "NRestarts"))
         support.wait_until(lambda: "somebody wakes: vitrine-build ended with 3" in
-                           self.builder.journal("vitrine-alert@vitrine-build"), 10, "the alert")
+                           self.builder.journal("vitrine-alert@vitrine-build"), what="the alert")
         self.assertEqual(number, self.builder.release())
         self.wait_for_release(number)
 
@@ -499,13 +501,13 @@ class FreshNode(Machines):
         self.builder.run("systemctl", "stop", "rsync")
         self.node.power_off()
         self.node.boot()
-        support.wait_until(lambda: self.ready() == (200, "ready\n"), 20, "a node that is ready")
+        support.wait_until(lambda: self.ready() == (200, "ready\n"), what="a node that is ready")
         self.assertEqual(f"{number:06}", self.through_balancer().headers["vitrine-release"])
-        support.wait_until(lambda: "pull_failed" in self.node.journal("vitrine-pull"), 20,
-                           "a pull that fails")
+        support.wait_until(lambda: "pull_failed" in self.node.journal("vitrine-pull"),
+                           what="a pull that fails")
         self.builder.run("systemctl", "start", "rsync")
-        support.wait_until(lambda: "pull_recovered" in self.node.journal("vitrine-pull"), 30,
-                           "a pull that works again")
+        support.wait_until(lambda: "pull_recovered" in self.node.journal("vitrine-pull"),
+                           what="a pull that works again")
 
     def test_an_upgrade_loses_no_request(self):
         deb = package.with_version(package.field("Version") + "+1", self.folder)
@@ -514,7 +516,7 @@ class FreshNode(Machines):
         def upgrade():
             time.sleep(1)
             self.node.install(deb)
-            support.wait_until(lambda: self.ready() == (200, "ready\n"), 20, "a node that is ready")
+            support.wait_until(lambda: self.ready() == (200, "ready\n"), what="a node that is ready")
             time.sleep(1)
 
         clients = ask_while(self, CLIENTS, PORT, upgrade, self.node.machine)
