@@ -23,6 +23,8 @@ fsync = off
 shared_buffers = 32MB
 max_connections = 60
 log_statement = 'none'
+# Its transactions would be changes of a source at moments that nobody knows.
+autovacuum = off
 """
 
 # Whoever is on this machine may be anybody, but for one role that needs its password.
