@@ -24,8 +24,8 @@ KILLS = 100  # of each source
 PRODUCTS = 200
 BUILD_EVERY = 10  # kills, one of which is followed by a build that is let live
 LONGEST = 1.15  # the last kills come when most builds have ended
-SESSIONS_END_S = 5
-BUSY_SESSIONS_END_S = 15  # a busy server looks for its client now and then
+SESSIONS_END_S = 30
+BUSY_SESSIONS_END_S = 30  # a busy server looks for its client now and then
 LIBRARY = os.path.join(support.ROOT, "assets", "library")
 
 # What a build does to a folder. It is killed as it enters the first call of each kind, the second ...
