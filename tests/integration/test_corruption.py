@@ -347,10 +347,10 @@ class Corruption(support.TestCase):
         opened = lambda: self.process.stderr.count(" release_opened ")
         refusals, openings = refused(), opened()
         self.point_to("000002")
-        support.wait_until(lambda: refused() > refusals, 10, f"{kind}: the refusal")
+        support.wait_until(lambda: refused() > refusals, what=f"{kind}: the refusal")
         self.assertEqual("000001", self.released(), kind)
         self.point_to("000001")
-        support.wait_until(lambda: opened() > openings, 10, f"{kind}: release 1 again")
+        support.wait_until(lambda: opened() > openings, what=f"{kind}: release 1 again")
 
     def start_service(self):
         """Serves release 1."""
@@ -382,7 +382,7 @@ class Corruption(support.TestCase):
         self.assertEqual([], missed, "\n".join(missed[:20]))
         self.assertLess(sum(line.noticed for line in tally.values()), DAMAGES)
         support.vitrine("activate", "--root", self.root, "2")
-        support.wait_until(lambda: self.released() == "000002", 10, "the undamaged release")
+        support.wait_until(lambda: self.released() == "000002", what="the undamaged release")
         self.assertEqual(0, self.process.stop(), self.process.stderr)
 
     @staticmethod
