@@ -51,7 +51,8 @@ class Abused(ServedCase):
     environment = {**os.environ, "ASAN_OPTIONS":
                    "quarantine_size_mb=1:allocator_release_to_os_interval_ms=100"}
     arguments = ("--threads", 2, "--connections", 14000, "--admin", "127.0.0.1:0", "--held-size",
-                 HELD, "--head-timeout", "2s", "--body-timeout", "2s", "--write-rate", 0)
+                 HELD, "--first-byte-timeout", "5m", "--head-timeout", "2s", "--body-timeout", "2s",
+                 "--write-rate", 0)
 
     @classmethod
     def options(cls):
@@ -76,6 +77,18 @@ class Abused(ServedCase):
         """A sample of /metrics."""
         text = support.get(self.admin, "/metrics").text
         return float(re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)[1])
+
+    def timed_out(self):
+        """How many requests were answered 408."""
+        text = support.get(self.admin, "/metrics").text
+        return sum(map(int, re.findall(r'^vitrine_requests_total{.*status="408"} (\d+)$', text,
+                                       re.MULTILINE)))
+
+    def wait_for_408(self, count):
+        """A check of abuse(): so many more requests were answered 408."""
+        before = self.timed_out()
+        return lambda: support.wait_until(lambda: self.timed_out() >= before + count,
+                                          what=f"{count} requests that took too long")
 
     def healthy(self, seconds=3):
         """What a client sees that asks 200 times a second: no failure."""
@@ -104,7 +117,7 @@ class Abused(ServedCase):
 
     def assert_as_before(self):
         """Nobody of them is left, and answers are what they were."""
-        support.wait_until(lambda: self.metric("vitrine_connections_open") == 0, 30, "their end")
+        support.wait_until(lambda: self.metric("vitrine_connections_open") == 0, what="their end")
         self.assertEqual(self.metric("vitrine_held_bytes"), 0)
         self.assertEqual([support.get(self.port, target).body for target in (SMALL, LARGE)],
                          self.bodies)
@@ -118,20 +131,20 @@ class TestAbuse(Abused):
         if wanted < abuser.IDLE_MOST:
             print(f"only {wanted}: RLIMIT_NOFILE allows no more", file=sys.stderr)
         found = self.abuse(150 * MIB, b"", lambda: support.wait_until(
-            lambda: self.metric("vitrine_connections_open") >= wanted, 30, "all of them"),
+            lambda: self.metric("vitrine_connections_open") >= wanted, what="all of them"),
             mode="hold", connections=wanted, tick=0.1)
         self.assertEqual(found["open_max"], wanted)
         self.assertEqual(found["ended"], 0)
 
     def test_heads_that_come_byte_by_byte_are_cut(self):
-        found = self.abuse(100 * MIB, get(SMALL, "A: " + "a" * 4000), mode="drip",
-                           connections=1000, tick=0.1, wait=3)
+        found = self.abuse(100 * MIB, get(SMALL, "A: " + "a" * 4000), self.wait_for_408(950),
+                           mode="drip", connections=1000, tick=0.1, wait=3)
         self.assertEqual(set(found["statuses"]), {"408"})
         self.assertGreaterEqual(found["answers"], 900)
 
     def test_bodies_that_come_byte_by_byte_are_cut(self):
         found = self.abuse(100 * MIB, get(SMALL, "Content-Length: 4000") + b"a" * 4000,
-                           mode="drip", connections=1000, tick=0.03, wait=5)
+                           self.wait_for_408(950), mode="drip", connections=1000, tick=0.03, wait=5)
         self.assertEqual(set(found["statuses"]), {"408"})
         self.assertGreaterEqual(found["answers"], 900)
 
