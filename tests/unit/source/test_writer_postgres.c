@@ -470,7 +470,7 @@ static void of_two_writers_with_one_key_at_once_one_runs(void **state)
 {
     enum { JOBS = 12 };
     struct server *server = *state;
-    struct writer *writers[] = {start_writer(server, 4, 0), start_writer(server, 4, 0)};
+    struct writer *writers[] = {start_writer(server, 4, 30000), start_writer(server, 4, 30000)};
     static struct test_job tests[JOBS];
     unsigned replays = 0;
 

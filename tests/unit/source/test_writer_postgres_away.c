@@ -206,7 +206,7 @@ static void only_with_a_key_a_job_is_sent_twice(void **state)
     struct server *server = *state;
 
     for (unsigned keyed = 0; keyed < 2; keyed++) {
-        struct writer *writer = start_writer(server, 2, 0);
+        struct writer *writer = start_writer(server, 2, 30000);
         struct test_job test;
         int64_t killed = 0;
 
