@@ -458,7 +458,7 @@ static void expired_keys_are_deleted(void **state)
                       "generate_series(1, 1500) AS i; INSERT INTO " WRITER_ANSWERS_TABLE
                       " VALUES ('stays', 0, 200, '', 9000000000000)");
     writer = start_writer(server, 1, 0);
-    for (unsigned i = 0; i < 500 && left != 1; i++) {
+    for (unsigned i = 0; i < 6000 && left != 1; i++) {
         usleep(10000);
         left = ask(server, "SELECT count(*) FROM " WRITER_ANSWERS_TABLE);
     }
