@@ -8,7 +8,6 @@ import re
 import signal
 import socket
 import sqlite3
-import time
 from pathlib import Path
 
 import support
