@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "../xorshift.h"
 #include "replica/format.h"
 
 static uint64_t random_state;
@@ -12,13 +13,9 @@ void random_seed(uint64_t seed)
     random_state = seed * 0x9e3779b97f4a7c15 | 1;
 }
 
-/* xorshift64* */
 size_t random_below(size_t limit)
 {
-    random_state ^= random_state >> 12;
-    random_state ^= random_state << 25;
-    random_state ^= random_state >> 27;
-    return (size_t)((random_state * 0x2545f4914f6cdd1d) >> 11) % limit;
+    return (size_t)(xorshift_next(&random_state) >> 11) % limit;
 }
 
 static size_t least(size_t a, size_t b)

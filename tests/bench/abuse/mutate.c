@@ -3,6 +3,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "../../xorshift.h"
+
 struct text {
     const char *ptr;
     size_t len;
@@ -81,21 +83,9 @@ void mutator_init(struct mutator *mutator, uint64_t seed)
     mutator->state = seed * 0x9e3779b97f4a7c15U + 1;
 }
 
-/* xorshift64* (Vigna, 2014) */
-static uint64_t next_random(struct mutator *mutator)
-{
-    uint64_t state = mutator->state;
-
-    state ^= state >> 12;
-    state ^= state << 25;
-    state ^= state >> 27;
-    mutator->state = state;
-    return state * 0x2545f4914f6cdd1dU;
-}
-
 unsigned mutator_below(struct mutator *mutator, unsigned limit)
 {
-    return (unsigned)((next_random(mutator) >> 32) * limit >> 32);
+    return (unsigned)((xorshift_next(&mutator->state) >> 32) * limit >> 32);
 }
 
 /* Puts TEXT into OUT at AT; nothing when there is no room. */

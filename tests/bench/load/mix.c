@@ -5,29 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../xorshift.h"
+
 static _Noreturn void refuse(const char *what, const char *text)
 {
     fprintf(stderr, "load: %s: %s\n", text, what);
     exit(2);
 }
 
-/* xorshift64*: enough for picking keys. */
-static uint64_t next_random(struct mix *mix)
-{
-    uint64_t x = mix->random;
-
-    x ^= x >> 12;
-    x ^= x << 25;
-    x ^= x >> 27;
-    mix->random = x;
-    return x * 0x2545f4914f6cdd1dULL;
-}
-
 void mix_seed(struct mix *mix, uint64_t seed)
 {
     mix->random = seed * 2 + 1;
     for (int i = 0; i < 16; i++) { /* near seeds part */
-        (void)next_random(mix);
+        (void)xorshift_next(&mix->random);
     }
 }
 
@@ -162,7 +152,7 @@ static unsigned pick_route(struct mix *mix)
     if (mix->is_in_turn) {
         return (unsigned)(mix->asked % mix->route_count);
     }
-    rest = next_random(mix) % mix->weights;
+    rest = xorshift_next(&mix->random) % mix->weights;
     while (rest >= mix->routes[i].weight) {
         rest -= mix->routes[i++].weight;
     }
@@ -171,7 +161,7 @@ static unsigned pick_route(struct mix *mix)
 
 static void pick_path(struct mix *mix, struct route *route, char *path, size_t size)
 {
-    uint64_t pick = mix->is_in_turn ? route->asked : next_random(mix);
+    uint64_t pick = mix->is_in_turn ? route->asked : xorshift_next(&mix->random);
 
     if (route->paths.count > 0) {
         snprintf(path, size, "%s", route->paths.line[pick % route->paths.count]);
@@ -196,7 +186,7 @@ size_t mix_next(struct mix *mix, char *buffer, unsigned *route)
         return (size_t)snprintf(buffer, MIX_REQUEST_MAX, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n",
                                 path, mix->host);
     }
-    body = mix->bodies.line[next_random(mix) % mix->bodies.count];
+    body = mix->bodies.line[xorshift_next(&mix->random) % mix->bodies.count];
     return (size_t)snprintf(buffer, MIX_REQUEST_MAX,
                             "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n"
                             "Content-Length: %zu\r\n\r\n%s",
