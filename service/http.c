@@ -325,15 +325,6 @@ static enum request_method request_method(unsigned method)
     }
 }
 
-static void read_headers(const struct http *http, struct request *request)
-{
-    for (unsigned left = http->present & KEPT_HEADERS; left != 0; left &= left - 1) {
-        unsigned i = (unsigned)__builtin_ctz(left);
-
-        request->headers[i] = part_slice(http, http->headers[i]);
-    }
-}
-
 /* What has come of it. */
 static struct request request_of(const struct http *http)
 {
@@ -345,7 +336,11 @@ static struct request request_of(const struct http *http)
         .is_http_1_0 = parser->http_minor == 0,
     };
 
-    read_headers(http, &request);
+    for (unsigned left = http->present & KEPT_HEADERS; left != 0; left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctz(left);
+
+        request.headers[i] = part_slice(http, http->headers[i]);
+    }
     return request;
 }
 
@@ -471,8 +466,11 @@ enum feed_result http_feed(struct http *http, struct slice bytes, size_t *taken)
     llhttp_errno_t error;
 
     assert(!http->is_last && http->status == 0 && bytes.len <= INT32_MAX);
-    http->fed = bytes.ptr;
     *taken = bytes.len;
+    if (bytes.len == 0) {
+        return FEED_TAKEN;
+    }
+    http->fed = bytes.ptr;
     if (!lines_begin(&http->lines, bytes)) {
         http->status = 400;
         return FEED_REFUSED;
@@ -492,8 +490,6 @@ enum feed_result http_feed(struct http *http, struct slice bytes, size_t *taken)
         *taken = (size_t)(llhttp_get_error_pos(&http->parser) - bytes.ptr);
         return http->is_last ? FEED_LAST : FEED_PAUSED;
     }
-    if (http->status == 0) {
-        http->status = 400;
-    }
+    http->status = http->status == 0 ? 400 : http->status;
     return FEED_REFUSED;
 }

@@ -118,7 +118,10 @@ enum feed_result {
 void http_init(struct http *http, const struct http_handler *handler, void *context);
 void http_free(struct http *http);
 
-/* Parses BYTES and calls the handler for each complete request. After LAST or REFUSED: no more. */
+/*
+ * Parses BYTES, of which there may be none, and calls the handler for each complete request. After LAST or
+ * REFUSED: no more.
+ */
 enum feed_result http_feed(struct http *http, struct slice bytes, size_t *taken);
 
 #endif

@@ -7,7 +7,7 @@ bool lines_begin(struct lines *lines, struct slice bytes)
     lines->fed = bytes.ptr;
     lines->fed_end = bytes.ptr + bytes.len;
     lines->name_end = bytes.ptr;
-    if (lines->part != LINE_VERSION || bytes.len == 0) {
+    if (lines->part != LINE_VERSION) {
         return true;
     }
     lines->part = LINE_ENDED;

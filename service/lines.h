@@ -34,7 +34,7 @@ struct lines {
     char last_byte;       /* of those fed before */
 };
 
-/* BYTES are about to be fed; false when they end a first line by a line feed alone. */
+/* BYTES, one at least, are about to be fed; false when they end a first line by a line feed alone. */
 bool lines_begin(struct lines *lines, struct slice bytes);
 
 /* They have all been fed, and the request goes on. */

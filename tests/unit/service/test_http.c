@@ -126,6 +126,25 @@ static void requests_come_out_whatever_pieces_they_arrive_in(void **state)
     }
 }
 
+static void no_bytes_at_all_change_nothing(void **state)
+{
+    char *none = memory_alloc(1);
+    struct seen seen;
+    size_t taken;
+
+    (void)state;
+    seen_init(&seen);
+    for (size_t i = 0; i + 1 < sizeof mixed; i++) {
+        assert_int_equal(http_feed(&seen.http, slice_of(none, 0), &taken), FEED_TAKEN);
+        assert_int_equal(taken, 0);
+        assert_int_equal(feed(&seen, slice_of(mixed + i, 1), 1),
+                         i + 2 < sizeof mixed ? FEED_TAKEN : FEED_LAST);
+    }
+    assert_string_equal(buffer_str(&seen.lines), mixed_lines);
+    seen_free(&seen);
+    free(none);
+}
+
 static void a_paused_feed_goes_on_where_it_stopped(void **state)
 {
     (void)state;
@@ -483,6 +502,7 @@ int main(void)
         cmocka_unit_test(requests_come_out_whatever_pieces_they_arrive_in),
         cmocka_unit_test(every_split_of_a_request_gives_the_same_request),
         cmocka_unit_test(two_pieces_of_a_request_give_the_same_request),
+        cmocka_unit_test(no_bytes_at_all_change_nothing),
         cmocka_unit_test(a_paused_feed_goes_on_where_it_stopped),
         cmocka_unit_test(what_follows_the_last_request_is_not_looked_at),
         cmocka_unit_test(malformed_requests_are_refused_with_400),
