@@ -452,8 +452,8 @@ class TestCut(BucketCase):
                           env=self.env)
         support.wait_until(lambda: "error pull_failed" in pull.stderr)
         self.proxy.reset()
-        support.wait_until(lambda: self.current() is not None, 120)
-        self.assertIn("info pull_recovered release=000001", pull.stderr)
+        support.wait_until(lambda: "info pull_recovered release=000001" in pull.stderr, 120)
+        self.assertEqual("releases/000001", self.current())
 
     def test_a_publish_that_fails_is_tried_again_and_told_once(self):
         self.proxy.fault = lambda method, path: 503
