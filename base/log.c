@@ -66,7 +66,7 @@ static size_t write_line(const char *text, char out[LINE_SIZE])
 
 void log_line(enum log_level level, const char *event, const char *fmt, ...)
 {
-    static const char *const names[] = {"debug", "info", "warn", "error"};
+    static const char *const names[] = {"info", "warn", "error"};
     char text[LINE_SIZE];
     char line[LINE_SIZE];
     char when[TIMESTAMP_TEXT_LEN];
