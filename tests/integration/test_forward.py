@@ -285,14 +285,18 @@ class TestForward(Case):
 
     def test_clients_that_go_away_and_a_stop_leave_nothing_behind(self):
         process, primary = self.serve_primary()
-        node, port = self.serve("--primary", f"http://127.0.0.1:{primary}", "--write-rate", 0)
+        admin = support.free_port()
+        node, port = self.serve("--primary", f"http://127.0.0.1:{primary}", "--write-rate", 0,
+                                "--admin", f"127.0.0.1:{admin}", "--write-timeout", "60s")
         process.freeze()
         body = b'{"text": "gone"}'
-        for _ in range(30):
+        count = 30
+        for _ in range(count):
             with socket.create_connection(("127.0.0.1", port)) as client:
                 client.sendall(b"POST /notes HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" %
                                (len(body), body))
-        time.sleep(0.2)
+        support.wait_until(lambda: metric(admin, 'vitrine_connections{state="waiting"}') == count,
+                           what="requests that wait for the primary")
         began = time.monotonic()
         self.assertEqual(node.stop(), 0)
         self.assertLess(time.monotonic() - began, 15)  # it does not wait for the primary
