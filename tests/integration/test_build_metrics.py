@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import unittest
+from datetime import datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -103,18 +104,29 @@ class TestBuildMetrics(support.TestCase):
         self.assertEqual(os.readlink(os.path.join(self.shelf.root, "current")), "releases/000001")
 
     def test_who_follows_the_source_tells_of_each_build_and_that_it_still_looks(self):
-        self.start("build", "--definition", self.shelf.definition, "--source",
-                   "sqlite:" + self.shelf.source, "--root", self.shelf.root, "--metrics",
-                   self.file, "--every", "100ms")
-        support.wait_until(lambda: self.told("release_number") == 1, 30, "release 1")
+        builder = self.start("build", "--definition", self.shelf.definition, "--source",
+                             "sqlite:" + self.shelf.source, "--root", self.shelf.root, "--metrics",
+                             self.file, "--every", "100ms")
+        support.wait_until(lambda: self.told("release_number") == 1, what="release 1")
         first = self.told("finished_timestamp_seconds")
-        support.wait_until(lambda: self.told('outcome{outcome="unchanged"}') == 1, 30, "a look")
+        support.wait_until(lambda: self.told('outcome{outcome="unchanged"}') == 1, what="a look")
         self.assertGreaterEqual(self.told("finished_timestamp_seconds") - first, 9.9)
         self.shelf.set_version(1)
-        support.wait_until(lambda: self.told('outcome{outcome="built"}') == 1, 9, "release 2")
-        self.assertEqual(self.told("release_number"), 2)
+        support.wait_until(lambda: self.told("release_number") == 2, what="release 2")
+        self.assert_told_at_once(builder, "built", "release_built")
         self.shrink()
-        support.wait_until(lambda: self.told('outcome{outcome="refused"}') == 1, 9, "a refusal")
+        support.wait_until(lambda: self.told('outcome{outcome="refused"}') == 1, what="a refusal")
+        self.assert_told_at_once(builder, "refused", "build_failed")
+
+    def assert_told_at_once(self, builder, outcome, event):
+        """What is told is the build that the last line EVENT of the log is of, and no later one; a
+        clock that is set meanwhile has a second."""
+        self.assert_outcome(outcome)
+        logged = re.findall(rf"^(\S+)Z \w+ {event} ", builder.stderr, re.MULTILINE)[-1]
+        logged = datetime.fromisoformat(logged + "+00:00").timestamp()
+        ended = self.told("finished_timestamp_seconds")
+        self.assertLessEqual(ended - self.told("duration_seconds") - 1, logged)
+        self.assertLessEqual(logged, ended + 1)
 
     @unittest.skipUnless(shutil.which("promtool"), "no promtool: apt install prometheus")
     def test_the_text_is_what_prometheus_takes(self):
