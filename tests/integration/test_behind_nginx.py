@@ -4,10 +4,12 @@ nginx names each request that it passes on (X-Request-Id), and both write a line
 passes on and the service reads as something else, as two requests or as a part of one, is a line too many
 in one of the two logs, or an answer that belongs to another request."""
 
+import contextlib
 import json
 import os
 import re
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -62,9 +64,9 @@ BODIES = (
 
 
 def lines(path):
-    """The lines of a log, as dicts."""
-    text = Path(path).read_text(encoding="utf-8")
-    return [dict(part.split("=", 1) for part in shlex.split(line)) for line in text.splitlines()]
+    """The lines of a log, as dicts; not one that is being written."""
+    whole = Path(path).read_text(encoding="utf-8").split("\n")[:-1]
+    return [dict(part.split("=", 1) for part in shlex.split(line)) for line in whole]
 
 
 class TestBehindNginx(ServedCase):
@@ -97,7 +99,7 @@ class TestBehindNginx(ServedCase):
     def stop_nginx(cls):
         """Nothing of it is left."""
         cls.nginx.terminate()
-        cls.nginx.wait(20)
+        cls.nginx.wait(60)
 
     def send(self, port, data, size):
         """Sends DATA to nginx in pieces of SIZE, and reads what comes until nothing does."""
@@ -117,20 +119,20 @@ class TestBehindNginx(ServedCase):
             self.assertEqual((answer.status, json.loads(answer.body)["id"]), (200, 100 + number))
 
     def passed(self):
-        """What nginx passed on, by its names, once both have written of all of it: a client may have
-        left before its answer, which nginx waits for."""
-        def both():
-            """The lines of nginx, when the service has as many."""
-            found = {line["id"]: line for line in lines(self.prefix / "seen.log")
-                     if line["status"] != "-"}
-            wanted = sum(len(line["status"].split(",")) for line in found.values())
-            return found if len(lines(self.log)) == wanted else None
+        """What nginx passed on, by its names."""
+        return {line["id"]: line for line in lines(self.prefix / "seen.log")
+                if line["status"] != "-"}
 
-        try:
-            return support.wait_until(both, 20, "as many lines in both logs")
-        except AssertionError:  # what is there too much is told by its names
-            return {line["id"]: line for line in lines(self.prefix / "seen.log")
-                    if line["status"] != "-"}
+    def end_both(self):
+        """Has both end, nginx after the requests that it has: a client may have left before its
+        answer, which nginx waits for. Both logs are whole then, if the service had the time to write
+        all of its own; what never comes is told by its names."""
+        self.nginx.send_signal(signal.SIGQUIT)
+        self.assertEqual(self.nginx.wait(60), 0)
+        wanted = sum(len(line["status"].split(",")) for line in self.passed().values())
+        with contextlib.suppress(AssertionError):
+            support.wait_until(lambda: len(lines(self.log)) >= wanted, what="the lines of all")
+        self.assertEqual(self.service.stop(), 0)
 
     def assert_same_requests(self):
         """What nginx passed on is what the service has seen: each once, with one answer."""
@@ -157,6 +159,7 @@ class TestBehindNginx(ServedCase):
                 for size in (len(data), 7):
                     self.send(port, data, size if len(data) < 2000 else len(data))
                 self.assert_markers(port)
+        self.end_both()
         seen, refused = self.assert_same_requests()
         print(f"{len(shapes)} shapes: {seen} requests seen by both, {refused} refused behind nginx",
               file=sys.stderr)
