@@ -40,7 +40,7 @@ def stat(pid):
 def descendants(pid):
     """{pid: start time} of a process and all below it."""
     every = {int(name): stat(name) for name in os.listdir("/proc") if name.isdigit()}
-    found = {pid: every[pid][1]}
+    found = {one: every[one][1] for one in (pid,) if every.get(one)}
     while more := {one: its[1] for one, its in every.items()
                    if its and its[0] in found and one not in found}:
         found.update(more)
@@ -91,7 +91,8 @@ class TestDevFleet(support.TestCase):
     def wait_for(self, text, seconds=120):
         """Until it says so; notes all processes of that moment."""
         def found():
-            if self.running.poll() is not None:
+            has_ended = self.running.poll() is not None  # all that it says is there then
+            if text not in self.said() and has_ended:
                 raise AssertionError(f"ended with {self.running.returncode}\n{self.said()}")
             return text in self.said()
         support.wait_until(found, seconds, text)
@@ -110,8 +111,10 @@ class TestDevFleet(support.TestCase):
                        if (stat(pid) or (0, 0))[1] == start]:
             self.assertLess(time.monotonic() - started, 60, left)
             time.sleep(0.05)
-        every = {namespace(name) for name in os.listdir("/proc") if name.isdigit()}
-        self.assertEqual(self.spaces & every, set())
+        # What was started after the last note() may take a moment longer.
+        support.wait_until(lambda: not self.spaces & {namespace(name) for name in os.listdir("/proc")
+                                                      if name.isdigit()},
+                           what="the namespaces empty")
         support.wait_until(lambda: os.listdir("/sys/class/net") == self.interfaces,
                            what="the interface gone")
 
