@@ -77,6 +77,22 @@ class TestDevFleet(support.TestCase):
             stdin=subprocess.DEVNULL, stdout=self.output, stderr=subprocess.STDOUT)
         self.addCleanup(self.end_fleet)
 
+    def held_program(self, instead):
+        """A vitrine that does not serve before let_go(), so that what runs then can be noted; INSTEAD
+        is what it does then, if that is another thing."""
+        program = self.path("vitrine")
+        with open(program, "w", encoding="utf-8") as file:
+            file.write(f'#!/bin/sh\nif [ "$1" = serve ]; then\n'
+                       f'    until [ -e "{self.path("go")}" ]; do sleep 0.05; done\n    {instead}\n'
+                       f'fi\nexec "{support.binary()}" "$@"\n')
+        os.chmod(program, 0o755)
+        return program
+
+    def let_go(self):
+        """See held_program()."""
+        with open(self.path("go"), "w", encoding="utf-8"):
+            pass
+
     def end_fleet(self):
         """Whatever a failed test left running."""
         if self.running.poll() is None:
@@ -157,8 +173,9 @@ class TestDevFleet(support.TestCase):
         self.assert_no_files_are_left()
 
     def test_it_ends_by_itself_when_told_to(self):
-        self.start_fleet("--for", "1")
+        self.start_fleet("--for", "1", VITRINE=self.held_program(""))
         self.wait_for("starting nodes")
+        self.let_go()
         self.assert_nothing_is_left(0)
         self.assert_no_files_are_left()
 
@@ -172,13 +189,9 @@ class TestDevFleet(support.TestCase):
                 self.assert_no_files_are_left()
 
     def test_a_start_that_fails_says_why_and_removes_everything(self):
-        program = self.path("vitrine")
-        with open(program, "w", encoding="utf-8") as file:
-            file.write(f'#!/bin/sh\n[ "$1" = serve ] && {{ echo no >&2; exit 1; }}\n'
-                       f'exec "{support.binary()}" "$@"\n')
-        os.chmod(program, 0o755)
-        self.start_fleet(VITRINE=program)
+        self.start_fleet(VITRINE=self.held_program("echo no >&2; exit 1"))
         self.wait_for("starting nodes")
+        self.let_go()
         self.assert_nothing_is_left(1)
         self.assertIn("dev fleet: ended with 1\nno\n", self.said())
         self.assert_no_files_are_left()
