@@ -138,6 +138,12 @@ class TestDevFleet(support.TestCase):
         """Nor a file."""
         self.assertEqual(os.listdir(self.path("tmp")), [])
 
+    @staticmethod
+    def ready(port, host):
+        """What /readyz says."""
+        answer = support.get(port, "/readyz", host=host)
+        return answer.status, answer.text
+
     def front(self):
         """(address, port) of the balancer, as it is printed."""
         found = re.search(r"the balancer +http://([\d.]+):(\d+)/", self.said())
@@ -154,7 +160,9 @@ class TestDevFleet(support.TestCase):
         self.assertEqual(len(addresses), NODES + 1)
         for address, reads, admin in addresses:
             self.assertEqual(support.get(int(reads), "/products/1", host=address).text, answer.text)
-            self.assertEqual(support.get(int(admin), "/readyz", host=address).status, 200)
+            # Ready a moment after it answers; the primary says more until its source is reached.
+            support.wait_until(lambda where=(int(admin), address): self.ready(*where) ==
+                               (200, "ready\n"), what="a node that is ready")
         written = support.request(port, "/reviews", "POST", {"Content-Type": "application/json"},
                                   json.dumps(REVIEW), host=host)
         self.assertEqual((written.status, written.text), (201, "Created"))
