@@ -76,7 +76,7 @@ class Debian:
                 with open(f"/proc/{pid}/comm", encoding="ascii") as file:
                     if file.read() == "systemd\n":
                         self.init = int(pid)
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             return False  # it goes on to the next step
         state = self.run("systemctl", "is-system-running", check=False) if self.init else None
         return state is not None and state.stdout.strip() in ("running", "degraded")
@@ -105,7 +105,8 @@ class Debian:
         return self.run("dpkg", "-i", "/root/vitrine.deb").stdout
 
     def journal(self, unit):
-        """What the unit logged."""
+        """What the unit logged until now; the journal reads what it wrote a moment after that."""
+        self.run("journalctl", "--sync")
         return self.run("journalctl", "--no-pager", "-o", "cat", "-u", unit, check=False).stdout
 
     def property(self, unit, name):

@@ -232,7 +232,7 @@ class OneMachine(Machines):
         machine = self.machine
         self.assertEqual(5, machine.journal("vitrine-build").count("Connection refused"))
         support.wait_until(lambda: "vitrine-build failed with 1" in
-                           machine.journal("vitrine-alert@vitrine-build"), 10, "the alert")
+                           machine.journal("vitrine-alert@vitrine-build"), what="the alert")
         self.assertEqual(1, machine.journal("vitrine-alert@vitrine-build").count("failed with"))
         machine.run("systemctl", "reset-failed", "vitrine-build")
         machine.run("systemctl", "start", "vitrine-build", check=False)
@@ -255,7 +255,7 @@ class OneMachine(Machines):
         self.addCleanup(machine.run, "systemctl", "stop", "vitrine-build")
         self.assertNotEqual(0, machine.run("systemctl", "start", "vitrine-build",
                                            check=False).returncode)
-        support.wait_until(lambda: self.active("vitrine-build") == "failed", 20, "the failure")
+        support.wait_until(lambda: self.active("vitrine-build") == "failed", what="the failure")
 
     def test_2_a_socket_listens_on_an_address_that_is_not_there_yet(self):
         machine = self.machine
@@ -445,7 +445,7 @@ class FreshNode(Machines):
         support.wait_until(
             lambda: builder.property("vitrine-build", "ExecMainStartTimestampMonotonic") != before
             and builder.property("vitrine-build", "ActiveState") in ("inactive", "failed"),
-            30, "the build of the timer")
+            what="the build of the timer")
         builder.run("systemctl", "stop", "vitrine-build.timer")
         return (builder.property("vitrine-build", "Result"),
                 builder.property("vitrine-build", "ExecMainStatus"))
