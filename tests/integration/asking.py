@@ -3,6 +3,7 @@ import contextlib
 import threading
 import time
 
+import support
 from shelf import Client, get
 
 
@@ -46,14 +47,16 @@ class Asking(threading.Thread):
             self.failure = f"{type(error).__name__}: {error} after {self.answers} answers"
 
 
-def ask_while(test, count, port, action, where=None):
-    """Has COUNT clients ask while ACTION runs, every other one on a connection of its own for each
-    request. None may fail. Returns them."""
+def ask_while(test, count, port, action, where=None, more_than=0):
+    """Has COUNT clients ask while ACTION runs, and until each has had more than MORE_THAN connections,
+    every other one on a connection of its own for each request. None may fail. Returns them."""
     clients = [Asking(port, 1 if i % 2 else 1000000, where) for i in range(count)]
     for client in clients:
         client.start()
     try:
         action()
+        support.wait_until(lambda: all(client.connections > more_than or client.failure
+                                       for client in clients), what="another connection of each")
     finally:
         for client in clients:
             client.is_over.set()

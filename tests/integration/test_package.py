@@ -519,7 +519,7 @@ class FreshNode(Machines):
             support.wait_until(lambda: self.ready() == (200, "ready\n"), what="a node that is ready")
             time.sleep(1)
 
-        clients = ask_while(self, CLIENTS, PORT, upgrade, self.node.machine)
+        clients = ask_while(self, CLIENTS, PORT, upgrade, self.node.machine, more_than=1)
         self.assertNotEqual(before, self.node.property("vitrine-serve", "MainPID"))
         self.assertEqual("active", self.node.property("vitrine-pull", "ActiveState"))
         self.assertIn("+1", self.node.run("dpkg-query", "-W", "vitrine").stdout)
