@@ -56,8 +56,13 @@ class Daemon:
         """Ends it and those of its processes that serve a connection."""
         if self.process is None:
             return
-        support.kill_session(self.process.pid)
-        self.process.wait()
+
+        def are_gone():
+            """A killed one is there for a moment, and one may have been made meanwhile."""
+            support.kill_session(self.process.pid)
+            return self.process.poll() is not None and not support.session_members(self.process.pid)
+
+        support.wait_until(are_gone, what="the end of the rsync daemon")
 
     def sent_files(self):
         """The files that it sent, as its log has them."""
