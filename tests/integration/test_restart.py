@@ -74,13 +74,16 @@ class Restarts(support.TestCase):
     def drain(self, old, client):
         """Has OLD drain, and waits until CLIENT, which is connected to it, is told to go: new
         connections are another's by then."""
-        def is_told():
-            client.send(get("/branches/7"))
-            return client.answer().headers.get("connection") == "close"
-
         old.send(15)
-        support.wait_until(is_told, what="the drain")
+        support.wait_until(lambda: self.is_told(client), what="the drain")
         self.assertIn(" draining ", old.stderr)
+
+    def is_told(self, client):
+        """Whether CLIENT is answered, and told that its connection ends with that."""
+        client.send(get("/branches/7"))
+        answer = client.answer()
+        self.assertEqual(answer.status, 200)
+        return answer.headers.get("connection") == "close"
 
     def client(self, port):
         """A connection that was answered; it ends with the test."""
@@ -164,11 +167,15 @@ class Restarts(support.TestCase):
             support.wait_until(lambda: support.get(admin, "/readyz").status == 503, what="a 503")
             self.assertEqual(support.get(admin, "/readyz").text,
                              "this process is about to stop\n")
-            client.send(get("/branches/7"))
-            self.assertEqual(client.answer().headers["connection"], "close")
+            support.wait_until(lambda: self.is_told(client), what="the drain of its loop")
             self.assertTrue(client.ended())
-        answer = support.get(port, "/branches/7")
-        self.assertEqual((answer.status, answer.headers["connection"]), (200, "close"))
+
+        def is_told_at_once():
+            answer = support.get(port, "/branches/7")
+            self.assertEqual(answer.status, 200)
+            return answer.headers.get("connection") == "close"
+
+        support.wait_until(is_told_at_once, what="the drain of the loop that accepts")
         begun = time.monotonic()
         process.send(15)
         self.assertEqual(process.wait(), 0)
