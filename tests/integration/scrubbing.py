@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from pathlib import Path
 
 import rsyncd
 import shelf
@@ -78,6 +79,12 @@ class ServedCase(support.TestCase):
     def wait_for(self, text):
         """Waits until /readyz says so."""
         support.wait_until(lambda: text in self.ready().text, SECONDS, text)
+
+    def wait_for_closed(self):
+        """Waits until no file is open that was replaced; a loop changes over in its own time."""
+        maps = Path(f"/proc/{self.process.pid}/maps")
+        support.wait_until(lambda: LOANS + " (deleted)" not in maps.read_text(encoding="utf-8"),
+                           SECONDS, "the end of the damaged file")
 
     def wait_for_pages(self, count):
         """Waits until so many pages were checked."""

@@ -102,6 +102,7 @@ class TestServe(ServedCase):
         self.assertGreater(clients.count, len(targets))
         with open(self.file(), "rb") as file:
             self.assertEqual(file.read(), good)
+        self.wait_for_closed()
         self.assertEqual(support.get(self.port, large).body, before)
         self.assertEqual(self.daemon.sent_files(), [os.path.join(RELEASE, LOANS)])
         self.assertEqual(os.listdir(os.path.join(self.root, "releases")), ["000001"])

@@ -20,12 +20,6 @@ from scrubbing import LOANS, PAGE, SECONDS, ServedCase, flip
 class TestScrub(ServedCase):
     """What is found, told and mended."""
 
-    def wait_for_closed(self):
-        """Waits until no file is open that was replaced; a loop changes over in its own time."""
-        maps = Path(f"/proc/{self.process.pid}/maps")
-        support.wait_until(lambda: LOANS + " (deleted)" not in maps.read_text(encoding="utf-8"),
-                           SECONDS, "the end of the damaged file")
-
     def test_the_admin_listener_tells_of_a_sound_service(self):
         self.serve()
         self.assertEqual(support.get(self.admin, "/healthz").text, "ok\n")
