@@ -407,6 +407,8 @@ class TestLife(support.TestCase):
                 begun = time.monotonic()
                 process.send(number)
                 self.assertTrue(idle.ended())
+                support.wait_until(lambda port=port: not support.answers(port),
+                                   what="the stop of both loops")
                 half.send(b"\r\n")
                 answer = half.answer()
                 self.assertEqual(answer.status, 200)
