@@ -370,8 +370,8 @@ class TestInterruption(PullCase):
         code = process.stop()
         took = time.monotonic() - begun
         self.assertEqual(0 if every else 130, code, process.stderr)
-        support.wait_until(lambda: not any(pid in all_processes() for pid in rsyncs), 15,
-                           "the end of rsync")
+        support.wait_until(lambda: not any(pid in all_processes() for pid in rsyncs),
+                           what="the end of rsync")
         self.assertIsNone(self.current())
         shutil.rmtree(self.node())
         return took
@@ -396,23 +396,42 @@ class TestInterruption(PullCase):
             support.vitrine("verify", "--root", self.node())
             arrived = self.current() == self.current(self.shelf.root)
             outcomes["new" if arrived else "old"] += 1
-            support.wait_until(lambda: not any(
-                command.startswith("rsync") and self.node() in command
-                for command in all_processes().values()), what="the end of rsync")
+            support.wait_until(lambda: not support.session_members(process.pid),
+                               what="the end of rsync")
             self.pull(self.shelf.root)
             self.assert_same_as_builder()
             self.assertFalse([name for name in self.releases() if name.startswith(".")])
         print(f"{KILLS} kills: {outcomes}", file=sys.stderr)
 
+    def stop_between_looks(self, daemon, process):
+        """Ends DAEMON while PROCESS asks it nothing: every look after that fails for the same reason."""
+        process.freeze()
+        support.wait_until(lambda: list(support.session_members(process.pid)) == [process.pid],
+                           what="the end of rsync")
+        daemon.stop()
+        process.send(signal.SIGCONT)
+
+    def count_rsyncs(self):
+        """An environment in which each start of rsync adds a byte to the file that comes with it."""
+        os.mkdir(self.path("bin"))
+        with open(self.path("bin", "rsync"), "w", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), 0o755)
+            file.write(f'#!/bin/sh\necho >>{self.path("rsyncs")}\n'
+                       f'exec {shutil.which("rsync")} "$@"\n')
+        return {**os.environ, "PATH": self.path("bin") + ":" + os.environ["PATH"]}, \
+            self.path("rsyncs")
+
     def test_following_logs_a_failure_once_and_catches_up(self):
         self.shelf.build()
         daemon = self.daemon()
+        env, rsyncs = self.count_rsyncs()
         process = self.start("pull", "--from", daemon.url, "--root", self.node(), "--every", "100ms",
-                             "--timeout", "30s")
+                             "--timeout", "30s", env=env)
         support.wait_until(lambda: self.current() == "releases/000001", what="the first release")
-        daemon.stop()
+        self.stop_between_looks(daemon, process)
         support.wait_until(lambda: " error pull_failed " in process.stderr, what="the log")
-        time.sleep(1)
+        tried = os.path.getsize(rsyncs)
+        support.wait_until(lambda: os.path.getsize(rsyncs) >= tried + 3, what="more attempts")
         self.assertEqual(1, process.stderr.count(" error pull_failed "), process.stderr)
         self.change("UPDATE branches SET version = 1")
         daemon.start()
