@@ -72,6 +72,11 @@ class BucketCase(support.TestCase):
         return support.vitrine("pull", "--from", source or self.url, "--root", root or self.node(),
                                *more, check=check, env=env or self.env, timeout=120)
 
+    @staticmethod
+    def wait_for_rclone(process):
+        """Waits until what PROCESS started has ended, as it has itself."""
+        support.wait_until(lambda: not support.session_members(process.pid), what="rclone's end")
+
     def assert_fails(self, code, text, done):
         """DONE ended with CODE, and TEXT is in what it said."""
         self.assertEqual(code, done.returncode, done.stdout + done.stderr)
@@ -198,7 +203,7 @@ class TestShipping(BucketCase):
                             env=self.env) for root in nodes]
         for number in (1, 2, 3):
             for root in nodes:
-                support.wait_until(lambda: self.current(root) == f"releases/00000{number}", 30,
+                support.wait_until(lambda: self.current(root) == f"releases/00000{number}", 60,
                                    f"release {number}: {[p.stderr for p in pulls]}")
                 self.assert_same_as_builder(root)
             self.change(number)
@@ -308,7 +313,7 @@ class TestKilled(BucketCase):
         support.wait_until(lambda: self.proxy.held.is_set() or process.returncode is not None)
         process.send(signal.SIGKILL)
         process.wait()
-        support.wait_until(lambda: not support.session_members(process.pid), what="rclone's end")
+        self.wait_for_rclone(process)
         self.proxy.reset()
         return name
 
@@ -413,7 +418,7 @@ class TestCut(BucketCase):
         pull.send(signal.SIGTERM)
         self.assertEqual(0, pull.wait())
         took = time.monotonic() - started
-        support.wait_until(lambda: not support.session_members(pull.pid), 20, "rclone's end")
+        self.wait_for_rclone(pull)
         return took
 
     def test_a_pull_that_is_killed_leaves_a_root_that_the_next_one_completes(self):
@@ -426,9 +431,10 @@ class TestCut(BucketCase):
             self.proxy.fault = lambda method, path, name=name: (
                 "hold" if method == "GET" and path.endswith(name) else None)
             pull = self.start("pull", "--from", self.url, "--root", self.node(), env=self.env)
-            support.wait_until(self.proxy.held.is_set, 30, name)
+            support.wait_until(self.proxy.held.is_set, what=name)
             pull.send(signal.SIGKILL)
             pull.wait()
+            self.wait_for_rclone(pull)
             self.assertEqual("releases/000001", self.current())
             support.vitrine("verify", "--root", self.node())
         self.proxy.reset()
