@@ -462,13 +462,16 @@ class TestCut(BucketCase):
         self.assertEqual("releases/000001", self.current())
 
     def test_a_publish_that_fails_is_tried_again_and_told_once(self):
-        self.proxy.fault = lambda method, path: 503
+        asked = []
+        self.proxy.fault = lambda method, path: asked.append(path) or 503
         note = self.path("vitrine.prom")
         builder = self.start(*self.build_arguments("--every", "200ms", "--metrics", note),
                              env=self.env)
         support.wait_until(lambda: "error publish_failed" in builder.stderr, 120)
-        time.sleep(3)
+        support.wait_until(lambda: os.path.exists(note), what="the note")
         self.assertIn('outcome{outcome="failed"} 1', self.read(note))
+        once = len(asked)
+        support.wait_until(lambda: len(asked) > 2 * once, what="the end of another attempt")
         self.proxy.reset()
         support.wait_until(lambda: "info publish_recovered release=000001" in builder.stderr, 120)
         support.wait_until(lambda: 'outcome{outcome="failed"} 0' in self.read(note))
