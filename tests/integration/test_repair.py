@@ -163,8 +163,13 @@ class TestServe(ServedCase):
             self.serve_with(f"rsync://127.0.0.1:{silent.getsockname()[1]}/vitrine",
                             "--repair-timeout", "1s")
             self.damage(self.text_page())
-            self.wait_for("silence for longer than --timeout")
-        self.assertIn("the next attempt begins anew", self.ready().text)
+
+            def told():
+                text = self.ready().text
+                return "silence for longer than --timeout" in text and text
+
+            self.assertIn("the next attempt begins anew",
+                          support.wait_until(told, SECONDS, "the time-out"))
 
     def test_the_page_hashes_and_the_definition_are_repaired_too(self):
         self.serve_with(self.daemon.url)
