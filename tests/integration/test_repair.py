@@ -291,6 +291,8 @@ class TestCommand(ServedCase):
         process = self.begun_on_damage("exec sleep 60\n")
         process.send(signal.SIGKILL)
         process.wait()
+        support.wait_until(lambda: not support.session_members(process.pid), SECONDS,
+                           "the end of rsync")
         self.assertIn(".repair-000001", os.listdir(os.path.join(self.root, "releases")))
         shutil.copy(os.path.join(self.peer, RELEASE, LOANS), self.path("good"))
         os.rename(self.path("good"), self.file())
