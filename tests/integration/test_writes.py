@@ -497,7 +497,8 @@ class TestSlow(WritingCase):
         self.assertEqual((ready.status, ready.text),
                          (200, "ready\nthe source is away: writes are answered 503\n"))
         os.mkdir(self.path("away"))
-        shutil.copy(self.path("shelf", "source.db"), self.source)
+        shutil.copy(self.path("shelf", "source.db"), self.path("away", "copy"))
+        os.rename(self.path("away", "copy"), self.source)  # whole, whenever it is looked for
         support.wait_until(lambda: self.ask(post("/branches", {"name": "a"})).status == 201)
         self.assertEqual(support.get(self.admin, "/readyz").text, "ready\n")
         self.assertIn("vitrine_source_connected 1\n", self.metrics())
