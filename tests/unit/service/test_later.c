@@ -369,6 +369,25 @@ static void time_outs_of_a_connection_do_not_end_a_wait(void **state)
     server_end(&server);
 }
 
+/* Waits until the stop of the loop has begun: nobody listens any more. */
+static void wait_for_stop(const struct server *server)
+{
+    struct sockaddr_in address;
+    bool is_refused = false;
+
+    assert_int_equal(uv_ip4_addr("127.0.0.1", atoi(strrchr(server->address, ':') + 1), &address),
+                     0);
+    for (unsigned i = 0; i < WAIT_MS && !is_refused; i++) {
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+        assert_true(fd >= 0);
+        is_refused = connect(fd, (struct sockaddr *)&address, sizeof address) != 0;
+        close(fd);
+        uv_sleep(1);
+    }
+    assert_true(is_refused);
+}
+
 static void a_stop_waits_for_answers_and_ends_their_connections(void **state)
 {
     struct server server;
@@ -380,7 +399,8 @@ static void a_stop_waits_for_answers_and_ends_their_connections(void **state)
     client_send(fd, GET("/later/held") GET("/a"));
     wait_for(&server.work_count, 1);
     loop_stop(server.loop);
-    uv_sleep(500);
+    wait_for_stop(&server);
+    uv_sleep(100);
     server.is_released = true;
     client_expect(fd, "/later/held close\n", true);
     close(fd);
