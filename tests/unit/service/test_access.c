@@ -171,7 +171,7 @@ static void written_and_dropped_lines_are_counted(void **state)
     access_sent(&logged.access, 1);
     access_flush(&logged.access);
     access_log_drop(logged.log, 2);
-    for (int i = 0; i < 5000 && written < 5; i++) {
+    for (int i = 0; i < 60000 && written < 5; i++) {
         usleep(1000);
         access_log_look(logged.log, &written, &dropped);
     }

@@ -17,7 +17,7 @@
 #include "base/file.h"
 #include "service/access_log.h"
 
-enum { WAIT_US = 1000, WAITS_MAX = 10000 };
+enum { WAIT_US = 1000, WAITS_MAX = 60000 };
 
 /* A log in a file of its own. */
 struct fixture {
