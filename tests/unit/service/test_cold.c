@@ -96,7 +96,7 @@ static struct later *wait_for_ready(struct stage *stage)
 {
     struct later *later;
 
-    for (unsigned i = 0; i < 10000; i++) {
+    for (unsigned i = 0; i < 60000; i++) {
         later = later_queue_take(&stage->ready);
         if (later != NULL) {
             return later;
@@ -248,7 +248,7 @@ static void the_threads_let_go_of_a_plan_that_is_served_no_more(void **state)
         fail();
     }
     cold_pool_serve(stage.pool, newer);
-    for (unsigned i = 0; i < 10000 && atomic_load(&stage.plan->references) > 2; i++) {
+    for (unsigned i = 0; i < 60000 && atomic_load(&stage.plan->references) > 2; i++) {
         usleep(1000);
     }
     assert_int_equal(atomic_load(&stage.plan->references), 2); /* of the stage and its answerer */
