@@ -545,7 +545,7 @@ static void a_source_that_is_away_is_told_at_once_and_comes_back(void **state)
     assert_false(look.is_connected);
     assert_int_equal(look.failed, 1);
     assert_int_equal(mkdir(folder, 0755), 0);
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 1200; i++) {
         enum write_outcome outcome = run_action(writer, &add, "x", "", &test);
 
         job_free(&test);
