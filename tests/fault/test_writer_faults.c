@@ -23,7 +23,7 @@
 
 enum {
     WRITES = 4,     /* of a round with a fault */
-    ATTEMPTS = 200, /* of a write, until the writer has recovered */
+    ATTEMPTS = 3000, /* of a write, until the writer has recovered */
     KILLS = 25,
     SLOTS = 16,
     KILL_LEAST_MS = 10,
