@@ -13,10 +13,27 @@
 #include "base/clock.h"
 #include "unit/source/writer_postgres_fixture.h"
 
-/* Expired keys are deleted as soon as there is a connection, which is then not free for a moment. */
-static void let_sweep_pass(void)
+/*
+ * A writer with one connection, and its tables. Expired keys are deleted as soon as there is a connection,
+ * which is then not free for a moment; that has passed.
+ */
+static struct writer *start_swept_writer(struct server *server, int64_t timeout_ms)
 {
-    usleep(300000);
+    struct writer *writer = start_writer(server, 1, 0);
+    struct test_job test;
+    int64_t left = -1;
+
+    assert_done(run_with_text(server, writer, "/add", "makes the tables", &test), &test);
+    job_free(&test);
+    writer_close(writer);
+    other_run(server, "INSERT INTO " WRITER_ANSWERS_TABLE " VALUES ('expired', 0, 200, '', 1)");
+    writer = start_writer(server, 1, timeout_ms);
+    for (unsigned i = 0; i < 6000 && left != 0; i++) {
+        usleep(10000);
+        left = ask(server, "SELECT count(*) FROM " WRITER_ANSWERS_TABLE);
+    }
+    assert_int_equal(left, 0);
+    return writer;
 }
 
 /* ---- others in the way ---- */
@@ -48,13 +65,10 @@ static void a_deadlock_is_run_again(void **state)
 static void a_lock_that_is_held_for_long_is_a_source_that_is_away(void **state)
 {
     struct server *server = *state;
-    struct writer *writer = start_writer(server, 1, 4000);
+    struct writer *writer = start_swept_writer(server, 4000);
     struct test_job test;
     int64_t started_ms;
 
-    assert_done(run_with_text(server, writer, "/add", "makes the tables", &test), &test);
-    job_free(&test);
-    let_sweep_pass();
     for (unsigned keyed = 0; keyed < 2; keyed++) {
         other_run(server, "BEGIN; LOCK TABLE shelves, " WRITER_ANSWERS_TABLE);
         started_ms = monotonic_ms();
@@ -201,30 +215,49 @@ static void killed_sessions_lose_no_acknowledged_write(void **state)
     }
 }
 
+/* Waits for a session that waits at the gate, another one than BEFORE; its process id. */
+static int64_t wait_at_gate(struct server *server, int64_t before)
+{
+    int64_t pid = before;
+
+    for (unsigned i = 0; i < 6000 && (pid == before || pid == 0); i++) {
+        usleep(10000);
+        pid = ask(server, "SELECT coalesce(min(pid), 0) FROM pg_stat_activity WHERE wait_event = "
+                          "'advisory'");
+    }
+    assert_true(pid != before && pid != 0);
+    return pid;
+}
+
 static void only_with_a_key_a_job_is_sent_twice(void **state)
 {
     struct server *server = *state;
 
     for (unsigned keyed = 0; keyed < 2; keyed++) {
-        struct writer *writer = start_writer(server, 2, 30000);
+        struct writer *writer = start_writer(server, 2, 60000);
         struct test_job test;
-        int64_t killed = 0;
+        char kill_it[64];
+        int64_t pid;
 
-        make_job(server, "/slow", &test);
-        test.takes[0] = text_value("slow");
-        test.job.key = keyed == 1 ? slice_str("slow") : slice_of(NULL, 0);
+        (void)ask(server, "SELECT 1 FROM pg_advisory_lock(7)");
+        make_job(server, "/gate", &test);
+        test.takes[0] = text_value("gate");
+        test.job.key = keyed == 1 ? slice_str("gate") : slice_of(NULL, 0);
         writer_submit(writer, &test.job);
-        for (unsigned i = 0; i < 1000 && killed == 0; i++) {
-            usleep(5000);
-            killed = ask(server, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
-                                 "WHERE wait_event = 'PgSleep'");
+        pid = wait_at_gate(server, 0);
+        snprintf(kill_it, sizeof kill_it, "SELECT pg_terminate_backend(%d)::int", (int)pid);
+        assert_int_equal(ask(server, kill_it), 1);
+        if (keyed == 1) {
+            (void)wait_at_gate(server, pid);
+        } else {
+            job_wait(&test);
         }
-        assert_int_equal(killed, 1);
+        assert_int_equal(ask(server, "SELECT pg_advisory_unlock(7)::int"), 1);
         job_wait(&test);
         assert_int_equal(test.job.outcome, keyed == 1 ? WRITE_DONE : WRITE_AWAY);
         job_free(&test);
         writer_close(writer);
-        assert_int_equal(ask(server, "SELECT count(*) FROM shelves WHERE name = 'slow'"), keyed);
+        assert_int_equal(ask(server, "SELECT count(*) FROM shelves WHERE name = 'gate'"), keyed);
     }
 }
 
@@ -250,14 +283,13 @@ static void freeze(pid_t pid)
 static void a_session_that_is_stuck_costs_its_job_the_time_out(void **state)
 {
     struct server *server = *state;
-    struct writer *writer = start_writer(server, 1, 4000);
+    struct writer *writer = start_swept_writer(server, 4000);
     struct test_job test;
     int64_t started_ms;
     pid_t pid;
 
     assert_done(run_with_text(server, writer, "/add", "a", &test), &test);
     job_free(&test);
-    let_sweep_pass();
     pid = (pid_t)ask(server, "SELECT pid FROM pg_stat_activity WHERE application_name = "
                              "'vitrine write' ORDER BY backend_start DESC LIMIT 1");
     assert_true(pid > 1);
