@@ -93,9 +93,10 @@ class Connection(moves.Moving):
     def test_the_end_of_the_session_that_holds_the_snapshot_is_followed_by_a_fresh_one(self):
         process, holder = self.start_and_wait_for_lock()
         self.change_what_was_read()
-        cluster.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
-                     "application_name = 'vitrine' AND query LIKE '%pg_current_snapshot%'",
-                     "postgres")
+        (ended,) = cluster.rows("SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
+                                "application_name = 'vitrine' AND query LIKE "
+                                "'%pg_current_snapshot%'", "postgres")
+        support.wait_until(lambda: ended[0] not in self.backends(), what="the end of the session")
         holder.run("COMMIT;")
         self.assertEqual(process.wait(60), 0, process.stderr)
         self.assertIn("build_retry", process.stderr)
