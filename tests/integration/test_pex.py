@@ -23,7 +23,12 @@ class Pex:
     def setUpClass(cls):
         cls.store = Store(cls.source_class, definition=PEX)
         cls.addClassCleanup(cls.store.close)
-        cls.store.serve()
+        cls.serve()
+
+    @classmethod
+    def serve(cls):
+        """Starts the service, in which a write may wait long for its turn."""
+        cls.store.serve("--write-timeout", "1m")
         cls.store.wait_for_source("/current")
 
     def setUp(self):
@@ -42,8 +47,7 @@ class Pex:
         """Ends the service and starts it again."""
         self.assertEqual(0, self.store.processes[-1].stop())
         self.web.close()
-        self.store.serve()
-        self.store.wait_for_source("/current")
+        self.serve()
 
     def test_the_sequence_goes_up_and_down(self):
         numbers = fibonacci(60)
