@@ -187,7 +187,7 @@ class Away(unittest.TestCase):
         held = []
 
         def lock(source):
-            db = sqlite3.connect(source.path, timeout=10, isolation_level=None,
+            db = sqlite3.connect(source.path, timeout=60, isolation_level=None,
                                  check_same_thread=False)
             db.execute("BEGIN IMMEDIATE")
             held.append(db)
@@ -212,11 +212,14 @@ class Away(unittest.TestCase):
 
 
 def signal_all(source, number):
-    """A signal to the server and all of its children."""
+    """A signal to the server and all of its children; one that is stopped makes no more of them."""
     parent = source.cluster.process.pid
+    if number == signal.SIGSTOP:
+        os.kill(parent, number)
+        support.wait_until(lambda: support.is_frozen(parent), what="a server that stands still")
     with open(f"/proc/{parent}/task/{parent}/children", encoding="ascii") as file:
         children = [int(pid) for pid in file.read().split()]
-    for pid in [parent, *children] if number == signal.SIGSTOP else [*children, parent]:
+    for pid in [*children, parent]:
         try:
             os.kill(pid, number)
         except ProcessLookupError:
