@@ -95,6 +95,8 @@ class TestAccessLog(ServedCase):
                    for line in self.lines(8000)]
         for i in range(1000):
             self.assertEqual(targets.count(str(i)), 8)
+        support.wait_until(  # lines are counted after they were written
+            lambda: self.metric("vitrine_access_log_lines_total") >= 8000, SECONDS, "their number")
         self.assertEqual(self.metric("vitrine_access_log_lines_total"), 8000)
         self.assertEqual(self.metric("vitrine_access_log_dropped_total"), 0)
 
@@ -113,6 +115,7 @@ class TestAccessLog(ServedCase):
             os.rename(self.log, self.log + f".{number}")
             self.process.send(number)
             support.wait_until(lambda: os.path.exists(self.log), SECONDS, "the new file")
+            self.wait_for_passes(passes)
             time.sleep(1)  # what it did besides would have been done
             self.assertEqual(self.metric("vitrine_scrub_passes_total"), passes)
         self.assertEqual(self.process.stderr.count(" reload "), 1)
