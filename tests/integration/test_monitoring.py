@@ -163,7 +163,12 @@ class TestNames(ServedCase):
                         notes)
         self.serve("--source", "sqlite:" + self.shelf.source, "--max-age", "1h")
         support.get(self.port, "/loans?branch=5")
-        text = support.get(self.admin, "/metrics").text
+
+        def measured():
+            text = support.get(self.admin, "/metrics").text
+            return text if "\nvitrine_request_duration_seconds_count{" in text else None
+
+        text = support.wait_until(measured, what="the time of an answer, which is told after it")
         names = told(text) | told(Path(notes).read_text(encoding="utf-8")) | {"up"}
         used = {name for name in self.used() if not name.startswith("nginx_")}
         self.assertGreater(len(used), 35)
@@ -234,6 +239,18 @@ class TestPrometheus(ServedCase):
             self.assertEqual(support.get(self.port, f"/loans?branch={1 + i % 300}").status, 200)
         self.assertEqual(support.get(self.port, "/nowhere").status, 404)
 
+    def all_rules(self):
+        """Those that record and those that call."""
+        return self.prometheus.rules("recording") + self.prometheus.rules("alerting")
+
+    def wait_for_samples(self, expression, expected, part=lambda labels, value: value):
+        """Until these are the samples of EXPRESSION, by a PART of each: rules are evaluated one after
+        the other, and a look that came late leaves a hole."""
+        def are_there():
+            return sorted(part(*one) for one in self.prometheus.query(expression)) == expected
+
+        support.wait_until(are_there, what=f"{expression} to be {expected}")
+
     def test_a_usual_day_is_seen_and_calls_nobody(self):
         ask = self.prometheus.query
         for _ in range(4):
@@ -242,18 +259,17 @@ class TestPrometheus(ServedCase):
         support.wait_until(
             lambda: sum(value for _, value in ask('vitrine_requests_total{route="/loans"}')) == 120,
             what="120 requests")
-        self.assertEqual({(labels["job"], labels["instance"]) for labels, up in ask("up == 1")},
-                         {("vitrine-nodes", self.node), ("vitrine-primary", self.primary),
-                          ("vitrine-builder", self.builder)})
-        self.assertEqual([value for _, value in ask("sum(vitrine_ready)")], [2])
-        self.assertEqual([labels["definition"] for labels, _ in
-                          ask('vitrine_release_info{job="vitrine-nodes"}')], ["shelf"])
-        self.assertEqual([value for _, value in ask("vitrine_builder_release_number")], [2])
-        rate = support.wait_until(lambda: ask(
-            f'vitrine:requests:rate5m{{instance="{self.node}"}} > 0'), what="a recorded rate")
-        self.assertEqual(rate[0][0]["job"], "vitrine-nodes")
-        self.assertEqual([value for _, value in ask(
-            f'vitrine:errors:ratio5m{{instance="{self.node}"}}')], [0])
+        self.wait_for_samples("up == 1", [("vitrine-builder", self.builder),
+                                          ("vitrine-nodes", self.node),
+                                          ("vitrine-primary", self.primary)],
+                              lambda labels, _: (labels["job"], labels["instance"]))
+        self.wait_for_samples("sum(vitrine_ready)", [2])
+        self.wait_for_samples('vitrine_release_info{job="vitrine-nodes"}', ["shelf"],
+                              lambda labels, _: labels["definition"])
+        self.wait_for_samples("vitrine_builder_release_number", [2])
+        self.wait_for_samples(f'vitrine:requests:rate5m{{instance="{self.node}"}} > 0',
+                              ["vitrine-nodes"], lambda labels, _: labels["job"])
+        self.wait_for_samples(f'vitrine:errors:ratio5m{{instance="{self.node}"}}', [0])
         # A look that came late, on a busy machine, calls until the next one.
         support.wait_until(lambda: self.prometheus.firing() == set(), what="no alert")
 
@@ -270,7 +286,9 @@ class TestPrometheus(ServedCase):
                                what=f"samples of {expression}")
         for expression in dashboard_expressions():
             self.prometheus.query(expression)
-        for rule in self.prometheus.rules("recording") + self.prometheus.rules("alerting"):
+        support.wait_until(lambda: "unknown" not in {rule["health"] for rule in self.all_rules()},
+                           what="an evaluation of every rule")
+        for rule in self.all_rules():
             self.assertEqual((rule["name"], rule["health"]), (rule["name"], "ok"))
         self.assertEqual({rule["name"] for rule in self.prometheus.rules("alerting")},
                          set(rule_lines("alert")))
