@@ -73,12 +73,24 @@ class Balancer:
             raise AssertionError(tested.stderr)
 
     def start(self):
-        """Starts nginx and waits until it accepts connections."""
+        """Starts nginx and waits until it listens to signals, and on all its addresses."""
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with
             self.nginx("-g", "daemon off;"), stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        support.wait_until(self.is_up, what="nginx")
         if self.port is not None:
-            support.wait_until(lambda: support.answers(self.port, self.address), 60, self.errors())
+            support.wait_until(lambda: support.answers(self.port, self.address), what="nginx")
+
+    def is_up(self):
+        """Whether it has written its id, which it does when it listens, to signals too; before, a
+        SIGHUP ends it."""
+        if self.process.poll() is not None:
+            raise AssertionError(self.errors())
+        try:
+            with open(self.path("nginx.pid"), encoding="utf-8") as file:
+                return file.read() == f"{self.process.pid}\n"
+        except FileNotFoundError:
+            return False
 
     def reload(self):
         """Has it take what was written; new workers take over from the old."""
