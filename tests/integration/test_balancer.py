@@ -225,6 +225,7 @@ class TestKept(Case):
     def test_what_is_too_old_is_compared_with_the_node_and_not_fetched(self):
         running = self.balance()
         self.assertEqual(self.kept("/short/1"), "MISS")
+        self.wait_for_hit("/short/1")
         time.sleep(AGE_S)
         self.assertEqual(self.kept("/short/1"), "REVALIDATED")
         self.wait_for_hit("/short/1")
@@ -248,6 +249,7 @@ class TestKept(Case):
     def test_nobody_waits_while_a_route_allows_an_answer_that_is_too_old(self):
         self.balance()
         self.assertEqual(self.kept("/kept/1"), "MISS")
+        self.wait_for_hit("/kept/1")
         time.sleep(AGE_S)
         self.assertEqual(self.kept("/kept/1"), "STALE")
         self.wait_for_hit("/kept/1")
@@ -256,8 +258,10 @@ class TestKept(Case):
         self.balance()
         for path in "/kept/1", "/short/1":
             self.assertEqual(self.kept(path), "MISS")
+            self.wait_for_hit(path)
         for process, _ in self.nodes:
             process.send(signal.SIGKILL)
+            process.wait()
         time.sleep(AGE_S)
         self.assertEqual(self.get("/kept/1").text, '{"id":1,"text":"paper 1 "}')
         self.assertEqual(self.kept("/short/1"), "STALE")
