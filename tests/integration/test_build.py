@@ -252,7 +252,9 @@ class Build(support.TestCase):
         shown = support.vitrine("inspect", "--root", self.root, "books", 1).stdout
         self.assertIn('"Three"', shown)
         self.change("INSERT INTO books VALUES(NULL, 'Nobody', 1)")
-        support.wait_until(lambda: "build_failed" in process.stderr, what="the failure")
+        support.wait_until(lambda: "key column id: 1 row without a key" in process.stderr,
+                           what="the failure")
+        support.wait_until(lambda: " build_failed " in process.stderr, what="its end")
         self.change("DELETE FROM books WHERE id IS NULL")
         support.wait_until(lambda: self.current() == "000003", what="the third release")
         self.assertEqual(0, process.stop())
