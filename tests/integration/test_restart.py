@@ -227,6 +227,7 @@ class Restarts(support.TestCase):
         most, spared = 128, 8
         process, port = self.begin(
             "--listen", "127.0.0.1:0", "--threads", 2, "--admin", "127.0.0.1:0",
+            "--first-byte-timeout", "10m",  # nobody makes room but the test
             wrapper=("sh", "-c", f'ulimit -n {most} && exec "$@"', "sh"))
         admin = self.admin_port(process)
 
@@ -236,10 +237,10 @@ class Restarts(support.TestCase):
         clients = [Client(port) for _ in range(2 * most)]
         for client in clients:
             self.addCleanup(client.socket.close)
-        support.wait_until(lambda: process.stderr.count(" accepting_paused open=") >= 2, 10,
-                           "the log of both loops")
+        support.wait_until(lambda: process.stderr.count(" accepting_paused open=") >= 2,
+                           what="the log of both loops")
         for client in clients[:most]:  # each makes room for another
-            support.wait_until(is_full, 10, "clients that have what there is for them")
+            support.wait_until(is_full, what="clients that have what there is for them")
             self.check_admin(admin, most)
             client.socket.close()
         for client in clients:
@@ -249,7 +250,7 @@ class Restarts(support.TestCase):
     def check_admin(self, port, most):
         """Looks at all that an operator looks at, and at /metrics twice at a time."""
         for path in "/healthz", "/readyz", "/status.json", "/metrics":
-            self.assertEqual(support.get(port, path, timeout=5).status, 200)
+            self.assertEqual(support.get(port, path).status, 200)
         with Client(port), Client(port) as second:
             second.send(get("/metrics"))
             values = dict(line.rsplit(" ", 1) for line in second.answer().body.decode().splitlines()
