@@ -22,6 +22,7 @@ from shelf import Client, get
 RESTARTS = int(os.environ.get("RESTARTS", "5"))
 CLIENTS = 8
 DRAIN = "1s"
+FRESH_S = 0.4  # a service that stops waits so long, and a little more, for a request
 
 
 class Restarts(support.TestCase):
@@ -182,14 +183,28 @@ class Restarts(support.TestCase):
         self.assertLess(time.monotonic() - begun, 30)  # of the 60 s of its drain
 
     def test_a_connection_that_has_not_asked_yet_is_still_answered(self):
+        failures = [self.ask_amid_stop() for _ in range(4)]
+        self.assertIn(None, failures)
+        self.assertEqual([], [failure for failure in failures if failure and failure[0] < FRESH_S])
+
+    def ask_amid_stop(self):
+        """Asks on a connection when the service stops; after how long that failed, and why, if so."""
         process, port = self.begin("--listen", "127.0.0.1:0")
+        failure = None
         with Client(port) as client:
             support.wait_until(lambda: self.has_accepted(process, client), what="the connection")
+            begun = time.monotonic()
             process.send(15)
             support.wait_until(lambda: not support.answers(port), what="the end of listening")
-            client.send(get("/branches/7"))
-            self.assertEqual(client.answer().headers["connection"], "close")
+            try:
+                client.send(get("/branches/7"))
+                answer = client.answer()
+            except ConnectionError as error:
+                failure = time.monotonic() - begun, str(error)
+            else:
+                self.assertEqual((answer.status, answer.headers["connection"]), (200, "close"))
         self.assertEqual(process.wait(), 0)
+        return failure
 
     @staticmethod
     def has_accepted(process, client):
