@@ -47,16 +47,15 @@ class Asking(threading.Thread):
             self.failure = f"{type(error).__name__}: {error} after {self.answers} answers"
 
 
-def ask_while(test, count, port, action, where=None, more_than=0):
-    """Has COUNT clients ask while ACTION runs, and until each has had more than MORE_THAN connections,
-    every other one on a connection of its own for each request. None may fail. Returns them."""
+@contextlib.contextmanager
+def asking(test, count, port, where=None):
+    """COUNT clients that ask for the time of a with block, every other one on a connection of its own
+    for each request. None may fail."""
     clients = [Asking(port, 1 if i % 2 else 1000000, where) for i in range(count)]
     for client in clients:
         client.start()
     try:
-        action()
-        support.wait_until(lambda: all(client.connections > more_than or client.failure
-                                       for client in clients), what="another connection of each")
+        yield clients
     finally:
         for client in clients:
             client.is_over.set()
@@ -64,4 +63,13 @@ def ask_while(test, count, port, action, where=None, more_than=0):
             client.join(30)
     test.assertFalse([client for client in clients if client.is_alive()])
     test.assertEqual([], [client.failure for client in clients if client.failure])
+
+
+def ask_while(test, count, port, action, where=None, more_than=0):
+    """Has COUNT clients ask while ACTION runs, and until each has had more than MORE_THAN connections,
+    every other one on a connection of its own for each request. None may fail. Returns them."""
+    with asking(test, count, port, where) as clients:
+        action()
+        support.wait_until(lambda: all(client.connections > more_than or client.failure
+                                       for client in clients), what="another connection of each")
     return clients

@@ -16,12 +16,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 import shelf
 import support
-from asking import ask_while
+from asking import asking
 from shelf import Client, get
 
 RESTARTS = int(os.environ.get("RESTARTS", "5"))
 CLIENTS = 8
-DRAIN = "1s"
+DRAIN = "60s"
 FRESH_S = 0.4  # a service that stops waits so long, and a little more, for a request
 
 
@@ -41,36 +41,56 @@ class Restarts(support.TestCase):
         return process, shelf.listening(process)[1]
 
     def ask_while(self, port, restart):
-        """Has clients ask while RESTART is called again and again; each keeps its own pace."""
-        def restart_all():
+        """Has clients ask while RESTART is called with them again and again; each keeps its own pace."""
+        with asking(self, CLIENTS, port) as clients:
+            support.wait_until(lambda: all(client.answers for client in clients), what="answers")
             for _ in range(RESTARTS):
-                restart()
-
-        clients = ask_while(self, CLIENTS, port, restart_all)
+                restart(clients)
         for client in clients:
             self.assertGreater(client.connections, RESTARTS)
         print(f"{RESTARTS} restarts, {sum(client.answers for client in clients)} answers on "
               f"{sum(client.connections for client in clients)} connections, 0 failed",
               file=sys.stderr)
 
-    def replace(self, old, new):
-        """Ends OLD, beside which NEW listens already."""
+    def replace(self, old, new, clients):
+        """Ends OLD, beside which NEW listens already, once no client is connected to it."""
+        until_told = [client for client in clients if client.lasts > 1]
+        before = [client.connections for client in until_told]
+        old.send(15)
+        self.wait_for_connections(until_told, before)  # by then new ones are another's
+        others = [client for client in clients if client.lasts == 1]
+        self.wait_for_connections(others, [client.connections for client in others])
         old.send(15)
         self.assertEqual(old.wait(), 0, old.stderr)
-        self.assertIn(" draining signal=15 ms=1000", old.stderr)
+        self.assertIn(" draining signal=15 ms=60000", old.stderr)
         self.assertIsNone(new.returncode, new.stderr)
+
+    def end(self, process):
+        """Ends PROCESS before its drain is over."""
+        process.send(15)
+        support.wait_until(lambda: " draining " in process.stderr, what="the drain")
+        process.send(15)
+        self.assertEqual(process.wait(), 0, process.stderr)
+
+    @staticmethod
+    def wait_for_connections(clients, before):
+        """Waits until each of CLIENTS has had more connections than BEFORE, or one has failed."""
+        support.wait_until(lambda: any(client.failure for client in clients) or all(
+            client.connections > count for client, count in zip(clients, before)),
+                           what="connections after those that end")
 
     def test_a_process_takes_over_from_the_one_that_shares_its_port(self):
         arguments = ("--threads", 2, "--drain", DRAIN)
         running, port = self.begin("--listen", "127.0.0.1:0", *arguments)
 
-        def restart():
+        def restart(clients):
             nonlocal running
             new, _ = self.begin("--listen", f"127.0.0.1:{port}", *arguments)
-            self.replace(running, new)
+            self.replace(running, new, clients)
             running = new
 
         self.ask_while(port, restart)
+        self.end(running)
 
     def drain(self, old, client):
         """Has OLD drain, and waits until CLIENT, which is connected to it, is told to go: new
@@ -132,13 +152,14 @@ class Restarts(support.TestCase):
             running, port = self.begin(*arguments, **self.passed(listener))
             self.assertEqual(port, listener.getsockname()[1])
 
-            def restart():
+            def restart(clients):
                 nonlocal running
                 new, _ = self.begin(*arguments, **self.passed(listener))
-                self.replace(running, new)
+                self.replace(running, new, clients)
                 running = new
 
             self.ask_while(port, restart)
+            self.end(running)
 
     def test_clients_wait_in_the_socket_of_systemd_while_nobody_runs(self):
         with socket.socket() as listener:
