@@ -159,6 +159,8 @@ class TestScrub(ServedCase):
                 support.wait_until(lambda: self.metric("vitrine_swaps_total") == 1, SECONDS, "swap")
                 self.wait_for_closed()
                 self.process.send(signal.SIGHUP)  # nothing has been replaced since
+                support.wait_until(lambda: self.process.stderr.count(" info reload ") == 2,
+                                   SECONDS, "the second look")
                 time.sleep(0.5)
                 self.assertEqual(self.metric("vitrine_swaps_total"), 1)
                 self.process.stop()
