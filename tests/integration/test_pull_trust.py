@@ -240,12 +240,12 @@ class TestState(TrustCase):
         process = self.start("pull", "--from", self.shelf.root, "--root", self.node(), "--every",
                              "100ms")
         said = ' info release_not_activated release=000002 reason="the root is pinned to'
-        support.wait_until(lambda: said in process.stderr, 20, "the log")
+        support.wait_until(lambda: said in process.stderr, what="the log")
         time.sleep(1)
         self.assertEqual(1, process.stderr.count(said), process.stderr)
         self.assertEqual(1, process.stderr.count(" info release_pulled "), process.stderr)
         support.vitrine("unpin", "--root", self.node())
-        support.wait_until(lambda: self.current() == "releases/000002", 20, "the release")
+        support.wait_until(lambda: self.current() == "releases/000002", what="the release")
         self.assertEqual(0, process.stop())
 
     def test_a_release_that_was_refused_is_fetched_again_only_when_that_is_asked_for(self):

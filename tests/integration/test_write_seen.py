@@ -189,7 +189,7 @@ class Run(support.TestCase):
         self.assertEqual((201, "Created"), (answer.status, answer.text))
         support.wait_until(
             lambda: "Seen by now?" in support.get(port, "/qa/questions?product_id=1&count=99").text,
-            30, "the question")
+            SEEN_S, "the question")
         self.assertEqual(0, process.stop())
 
 if __name__ == "__main__":
