@@ -22,6 +22,7 @@ CLIENTS = 4
 MOVES = 300  # activations and rollbacks
 MOST_SECONDS = 60
 MAPPINGS_SLACK = 100  # of an allocator; a leak has two a move at least
+ASKED = 16  # connections, some of which meet each of the two loops
 
 
 class Reader(threading.Thread):
@@ -75,12 +76,19 @@ class TestSwap(support.TestCase):
         self.shelf = shelf.Shelf(self.folder, large_loans=600)
         self.shelf.build()
         self.process = self.start("serve", "--root", self.shelf.root, "--threads", 2, "--listen",
-                                  "127.0.0.1:0")
+                                  "127.0.0.1:0", "--admin", "127.0.0.1:0")
         _, self.port = shelf.listening(self.process)
+        self.admin = int(re.search(r" admin_listening address=\S+:(\d+)\n",
+                                   self.process.stderr)[1])
 
     def release(self):
-        """The release that answers now."""
+        """The release that answers now, on one of the loops."""
         return support.get(self.port, "/branches/1").headers["vitrine-release"]
+
+    def wait_for_release(self, name):
+        """Waits until every loop answers from a release: each of them changes for itself."""
+        support.wait_until(lambda: all(self.release() == name for _ in range(ASKED)),
+                           what=f"release {name}")
 
     def activate(self, target):
         """Points `current` at TARGET in one step."""
@@ -127,9 +135,17 @@ class TestSwap(support.TestCase):
         return tuple(sum(part in name for name in names)
                      for names in (self.open_files(), self.mappings()))
 
+    def passes(self):
+        """How often a release was scrubbed from beginning to end, its files closed again."""
+        text = support.get(self.admin, "/metrics").text
+        return int(re.search(r"^vitrine_scrub_passes_total (\d+)$", text, re.MULTILINE)[1])
+
     def settle(self):
-        """Waits until the scrub of the release that came last has ended and closed its files."""
+        """Has the release that came last scrubbed, and waits until that has ended."""
         counts = []
+        before = self.passes()
+        self.process.send(signal.SIGHUP)
+        support.wait_until(lambda: self.passes() > before, what="the end of a scrub")
 
         def is_steady():
             counts.append(len(self.open_files()))
@@ -143,6 +159,10 @@ class TestSwap(support.TestCase):
         name = os.path.basename(os.readlink(os.path.join(self.shelf.root, "current")))
         support.wait_until(lambda: self.release() == name, what=f"release {name}")
         return name
+
+    def move_all(self, command, *arguments):
+        """The same, and waits until every loop has followed."""
+        self.wait_for_release(self.move(command, *arguments))
 
     def test_nothing_is_lost_or_leaked_by_many_activations_and_rollbacks(self):
         for version in range(1, 3):
@@ -214,7 +234,7 @@ class TestSwap(support.TestCase):
     def test_a_release_that_cannot_be_served_is_logged_once_and_the_old_one_stays(self):
         self.shelf.set_version(1)
         self.shelf.build()
-        support.wait_until(lambda: self.release() == "000002", what="the release")
+        self.wait_for_release("000002")
         bad = os.path.join(self.shelf.root, "releases", "000003")
         os.mkdir(bad)
         self.activate("releases/000003")
@@ -225,7 +245,7 @@ class TestSwap(support.TestCase):
         self.assertIn("000003", refused()[0])
         self.assertEqual(self.release(), "000002")
         self.activate("releases/000001")
-        support.wait_until(lambda: self.release() == "000001", what="the release before")
+        self.wait_for_release("000001")
         self.activate("releases/000003")
         support.wait_until(lambda: len(refused()) == 2, what="another try")
         self.assertEqual(self.release(), "000001")
@@ -235,14 +255,15 @@ class TestSwap(support.TestCase):
         path = os.path.join(self.shelf.root, "releases", f"{number:06}", "manifest.json")
         with open(path, "rb") as file:
             good = file.read()
-        with open(path, "wb") as file:
-            file.write(good.replace(b"shelf", b"wharf"))
 
-        def mend():
-            with open(path, "wb") as again:
-                again.write(good)
+        def write(content):
+            """In one step: the service may be looking."""
+            with open(self.path("manifest"), "wb") as file:
+                file.write(content)
+            os.rename(self.path("manifest"), path)
 
-        return mend
+        write(good.replace(b"shelf", b"wharf"))
+        return lambda: write(good)
 
     def marks(self):
         """What the root remembers, as {release: mark}."""
@@ -253,7 +274,8 @@ class TestSwap(support.TestCase):
         """A second release that is damaged behind the back of every check; its mending."""
         self.shelf.set_version(1)
         self.shelf.build()
-        self.move("activate", 1)
+        self.wait_for_release("000002")
+        self.move_all("activate", 1)
         mend = self.damage(2)
         self.activate("releases/000002")
         support.wait_until(lambda: " error release_refused " in self.process.stderr, what="the log")
@@ -276,7 +298,7 @@ class TestSwap(support.TestCase):
         self.process.send(signal.SIGHUP)
         support.wait_until(lambda: self.release() == "000002", what="the release")
         self.assertLess(time.monotonic() - begun, 5)
-        self.assertIn(" info reload signal=1", self.process.stderr)
+        support.wait_until(lambda: " info reload signal=1" in self.process.stderr, what="the log")
 
     def test_a_link_that_is_gone_changes_nothing(self):
         link = os.path.join(self.shelf.root, "current")
