@@ -185,6 +185,15 @@ class Killing(unittest.TestCase):
         self.assertEqual(acknowledged, there)
 
 
+def wait_for_end(source):
+    """Until nobody works for a service that was killed: a server ends the statement at hand, and may
+    commit it after others were answered."""
+    if isinstance(source, Postgres):
+        support.wait_until(lambda: source.cluster.rows(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = 'writes'", "postgres") ==
+            [["0"]], what="the end of its sessions")
+
+
 class Counter(unittest.TestCase):
     """pex: the counter stands where it was answered last, or where a lost answer left it."""
 
@@ -205,6 +214,7 @@ class Counter(unittest.TestCase):
             walk.until_lost()
             killer.join()
             service.wait()
+            wait_for_end(store.source)
             service = store.serve()
             unanswered += walk.find()
         print(f"  {source_class.name}: {PEX_KILLS} kills, {walk.steps} steps acknowledged, "
