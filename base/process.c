@@ -47,19 +47,19 @@ const char *process_describe_end(int status, char *text, size_t size)
 }
 
 /* In the child: becomes the program, or ends. It has a group of its own, so that Ctrl-C reaches it by
- * us alone and its helpers end with it. */
+ * us alone and its helpers end with it. The signal of our own end must not meet our handler here. */
 static void become(const struct process *process, const int *write_fds, pid_t parent)
 {
     int null_fd = open("/dev/null", O_RDONLY);
     sigset_t none;
 
+    signal(SIGTERM, SIG_DFL);
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != parent || setpgid(0, 0) != 0 ||
         null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 || dup2(write_fds[OUT], STDOUT_FILENO) < 0 ||
         dup2(write_fds[ERR], STDERR_FILENO) < 0) {
         _exit(EXIT_NOT_FOUND - 1);
     }
     signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
     signal(SIGPIPE, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL); /* what the thread that runs it blocks, it shall hear */

@@ -126,6 +126,26 @@ class TestOrphans(PullCase):
         self.assert_same_as_builder()
         self.assertEqual(["000001"], self.releases())
 
+    def test_a_kill_while_rsync_is_being_started_leaves_none(self):
+        why = faults.why_not()
+        if why:
+            self.skipTest(why)
+        os.mkdir(self.path("bin"))
+        with open(self.path("bin", "rsync"), "w", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), 0o755)
+            file.write("#!/bin/sh\nexec sleep 600\n")
+        tracer = support.Process(
+            self.folder, "pull", "--from", self.source, "--root", self.node(),
+            wrapper=("strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=setpgid",
+                     "-e", "inject=setpgid:delay_enter=3000000"),  # amid the start, for 3 s
+            env={**os.environ, "PATH": self.path("bin") + ":" + os.environ["PATH"],
+                 "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"})
+        self.processes.append(tracer)
+        support.wait_until(lambda: len(support.session_members(tracer.pid)) == 3, what="the start")
+        time.sleep(0.5)
+        os.kill(min(set(support.session_members(tracer.pid)) - {tracer.pid}), signal.SIGKILL)
+        support.wait_until(lambda: not support.session_members(tracer.pid), what="the end of all")
+
     def test_a_pull_right_after_a_kill_waits_for_the_rsync_that_is_ending(self):
         for _ in range(ORPHANS):
             process, _ = self.begun()
