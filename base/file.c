@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "base/clock.h"
 #include "base/interrupt.h"
 
 enum {
@@ -388,12 +387,11 @@ char *link_read(const char *path)
 
 int file_lock(int fd, int64_t patience_ms)
 {
-    int64_t until_ms = monotonic_ms() + patience_ms;
     int result = flock(fd, LOCK_EX | LOCK_NB);
 
-    while (result != 0 && errno == EWOULDBLOCK && monotonic_ms() < until_ms &&
-           !interrupt_requested()) {
+    while (result != 0 && errno == EWOULDBLOCK && patience_ms > 0 && !interrupt_requested()) {
         interrupt_sleep(LOCK_PAUSE_MS);
+        patience_ms -= LOCK_PAUSE_MS;
         result = flock(fd, LOCK_EX | LOCK_NB);
     }
     return result;
