@@ -153,14 +153,18 @@ class Web:
         return answer
 
     def _send(self, data):
-        """Sends DATA until an answer comes, which a service may give before it has read all."""
+        """Sends DATA until an answer comes, which a service may give before it has read all. Of what
+        was on its way by then it drops 2 MiB and resets the connection; its answer can still be read."""
         if len(data) <= PIECE:
             self.client.socket.sendall(data)
             return
         for at in range(0, len(data), PIECE):
             if select.select([self.client.socket], [], [], 0)[0]:
                 return
-            self.client.socket.sendall(data[at:at + PIECE])
+            try:
+                self.client.socket.sendall(data[at:at + PIECE])
+            except ConnectionError:
+                return
 
     def get(self, path, headers=()):
         """GET; the answer with its body as JSON."""
