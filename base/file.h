@@ -43,7 +43,7 @@ char *link_read(const char *path);
 
 /*
  * flock(2) of FD, exclusively, waiting up to PATIENCE_MS or until an interrupt is requested: 0, or -1
- * with errno. The pauses are counted, not the clock: a machine that stands still takes none of them.
+ * with errno. Pauses are counted, not the clock: a machine that stands still takes one at most.
  */
 int file_lock(int fd, int64_t patience_ms);
 

@@ -47,7 +47,8 @@ const char *process_describe_end(int status, char *text, size_t size)
 }
 
 /* In the child: becomes the program, or ends. It has a group of its own, so that Ctrl-C reaches it by
- * us alone and its helpers end with it. The signal of our own end must not meet our handler here. */
+ * us alone and its helpers end with it. SIGTERM, which comes when our process ends, is reset first: our
+ * handler would only note it. */
 static void become(const struct process *process, const int *write_fds, pid_t parent)
 {
     int null_fd = open("/dev/null", O_RDONLY);

@@ -22,7 +22,7 @@
 #include "unit/source/writer_fixture.h"
 
 enum {
-    WRITES = 4,     /* of a round with a fault */
+    WRITES = 4,      /* of a round with a fault */
     ATTEMPTS = 3000, /* of a write, until the writer has recovered */
     KILLS = 25,
     SLOTS = 16,

@@ -65,7 +65,7 @@ def asking(test, count, port, where=None):
     test.assertEqual([], [client.failure for client in clients if client.failure])
 
 
-def ask_while(test, count, port, action, where=None, more_than=0):
+def ask_while(test, count, port, action, where, more_than):
     """Has COUNT clients ask while ACTION runs, and until each has had more than MORE_THAN connections,
     every other one on a connection of its own for each request. None may fail. Returns them."""
     with asking(test, count, port, where) as clients:

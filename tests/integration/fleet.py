@@ -24,8 +24,8 @@ RSYNC = 8730
 DATABASE = "atelier"
 # The command line ends with this process: with a signal that it listens to.
 WITH_US = ("setpriv", "--pdeathsig", "TERM")
-# It ends with its process group: one that serves a connection would wait, for a quarter of an hour,
-# for a network that is gone by then.
+# The same, with its process group: what an rsync daemon has serve a connection would wait, for a
+# quarter of an hour, for a network that is gone by then.
 GROUP_WITH_US = (*WITH_US, "sh", "-c", """trap 'kill -KILL 0' TERM; "$@" & wait""", "sh")
 
 FLEET_FILE = """

@@ -232,6 +232,11 @@ def session_members(session):
     return members
 
 
+def wait_for_session_end(process, seconds=60, what="the end of all that it started"):
+    """Waits until no process of the session of PROCESS, itself included, runs any more."""
+    wait_until(lambda: not session_members(process.pid), seconds, what)
+
+
 def kill_session(session):
     """Ends all processes of a session, some of which may be about to end by themselves."""
     for pid in session_members(session):

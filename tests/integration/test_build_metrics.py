@@ -127,6 +127,7 @@ class TestBuildMetrics(support.TestCase):
         ended = self.told("finished_timestamp_seconds")
         self.assertLessEqual(ended - self.told("duration_seconds") - 1, logged)
         self.assertLessEqual(logged, ended + 1)
+        self.assertLess(os.stat(self.file).st_mtime - ended, 30)
 
     @unittest.skipUnless(shutil.which("promtool"), "no promtool: apt install prometheus")
     def test_the_text_is_what_prometheus_takes(self):

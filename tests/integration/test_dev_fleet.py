@@ -116,7 +116,9 @@ class TestDevFleet(support.TestCase):
 
     def note(self):
         """Notes all processes that it has now, and the network namespaces that they are in."""
-        self.seen.update(descendants(self.running.pid))
+        found = descendants(self.running.pid)
+        self.assertTrue(found, "it ended before its processes were noted")
+        self.seen.update(found)
         self.spaces |= {namespace(pid) for pid in self.seen} - {namespace(os.getpid()), None}
 
     def assert_nothing_is_left(self, code, seconds=120):

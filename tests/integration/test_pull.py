@@ -396,8 +396,7 @@ class TestInterruption(PullCase):
             support.vitrine("verify", "--root", self.node())
             arrived = self.current() == self.current(self.shelf.root)
             outcomes["new" if arrived else "old"] += 1
-            support.wait_until(lambda: not support.session_members(process.pid),
-                               what="the end of rsync")
+            support.wait_for_session_end(process)
             self.pull(self.shelf.root)
             self.assert_same_as_builder()
             self.assertFalse([name for name in self.releases() if name.startswith(".")])
@@ -418,8 +417,8 @@ class TestInterruption(PullCase):
             os.fchmod(file.fileno(), 0o755)
             file.write(f'#!/bin/sh\necho >>{self.path("rsyncs")}\n'
                        f'exec {shutil.which("rsync")} "$@"\n')
-        return {**os.environ, "PATH": self.path("bin") + ":" + os.environ["PATH"]}, \
-            self.path("rsyncs")
+        env = {**os.environ, "PATH": self.path("bin") + ":" + os.environ["PATH"]}
+        return env, self.path("rsyncs")
 
     def test_following_logs_a_failure_once_and_catches_up(self):
         self.shelf.build()

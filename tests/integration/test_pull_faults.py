@@ -4,6 +4,7 @@ and the next pull finishes the job and leaves nothing lying about.
 
 ctest: side by side
 """
+import contextlib
 import os
 import shlex
 import shutil
@@ -133,7 +134,13 @@ class TestOrphans(PullCase):
         os.mkdir(self.path("bin"))
         with open(self.path("bin", "rsync"), "w", encoding="utf-8") as file:
             os.fchmod(file.fileno(), 0o755)
-            file.write("#!/bin/sh\nexec sleep 600\n")
+            file.write(f"#!/bin/sh\n: >{self.path('started')}\nexec sleep 600\n")
+        self.assertTrue(any(self.is_killed_amid_start() for _ in range(4)))
+
+    def is_killed_amid_start(self):
+        """Kills a pull that is starting rsync, and waits until all has ended; whether it was in time."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path("started"))
         tracer = support.Process(
             self.folder, "pull", "--from", self.source, "--root", self.node(),
             wrapper=("strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=setpgid",
@@ -143,8 +150,11 @@ class TestOrphans(PullCase):
         self.processes.append(tracer)
         support.wait_until(lambda: len(support.session_members(tracer.pid)) == 3, what="the start")
         time.sleep(0.5)
-        os.kill(min(set(support.session_members(tracer.pid)) - {tracer.pid}), signal.SIGKILL)
-        support.wait_until(lambda: not support.session_members(tracer.pid), what="the end of all")
+        with open(f"/proc/{tracer.pid}/task/{tracer.pid}/children", encoding="ascii") as file:
+            pull, = file.read().split()
+        os.kill(int(pull), signal.SIGKILL)
+        support.wait_for_session_end(tracer)
+        return not os.path.exists(self.path("started"))
 
     def test_a_pull_right_after_a_kill_waits_for_the_rsync_that_is_ending(self):
         for _ in range(ORPHANS):

@@ -192,8 +192,7 @@ class TestServe(ServedCase):
             self.assertEqual(self.process.stop(), 0, self.process.stderr)
             self.assertLess(time.monotonic() - begun, 15)  # the repair would wait for 30 s
         self.assertIn("repair=abandoned", self.process.stderr)
-        support.wait_until(lambda: not support.session_members(self.process.pid), SECONDS,
-                           "the end of rsync")
+        support.wait_for_session_end(self.process, SECONDS)
 
     def test_a_source_that_cannot_be_read_is_told_before_anything_is_served(self):
         for text, arguments in (
@@ -291,8 +290,7 @@ class TestCommand(ServedCase):
         process = self.begun_on_damage("exec sleep 60\n")
         process.send(signal.SIGKILL)
         process.wait()
-        support.wait_until(lambda: not support.session_members(process.pid), SECONDS,
-                           "the end of rsync")
+        support.wait_for_session_end(process, SECONDS)
         self.assertIn(".repair-000001", os.listdir(os.path.join(self.root, "releases")))
         shutil.copy(os.path.join(self.peer, RELEASE, LOANS), self.path("good"))
         os.rename(self.path("good"), self.file())

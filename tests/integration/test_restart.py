@@ -53,17 +53,25 @@ class Restarts(support.TestCase):
               file=sys.stderr)
 
     def replace(self, old, new, clients):
-        """Ends OLD, beside which NEW listens already, once no client is connected to it."""
+        """Ends OLD, beside which NEW listens already, once every client that it had was told to go."""
         until_told = [client for client in clients if client.lasts > 1]
         before = [client.connections for client in until_told]
         old.send(15)
-        self.wait_for_connections(until_told, before)  # by then new ones are another's
+        self.wait_for_connections(until_told, before)
         others = [client for client in clients if client.lasts == 1]
         self.wait_for_connections(others, [client.connections for client in others])
         old.send(15)
         self.assertEqual(old.wait(), 0, old.stderr)
         self.assertIn(" draining signal=15 ms=60000", old.stderr)
         self.assertIsNone(new.returncode, new.stderr)
+
+    def test_a_drain_ends_by_itself(self):
+        process, _ = self.begin("--listen", "127.0.0.1:0", "--drain", "1s")
+        begun = time.monotonic()
+        process.send(15)
+        self.assertEqual(process.wait(), 0, process.stderr)
+        self.assertGreater(time.monotonic() - begun, 0.9)
+        self.assertIn(" draining signal=15 ms=1000", process.stderr)
 
     def end(self, process):
         """Ends PROCESS before its drain is over."""

@@ -49,8 +49,7 @@ class Run(support.TestCase):
 
     def assert_nothing_left(self, process, seconds=60):
         """No process of its session is alive and the port is free."""
-        support.wait_until(lambda: not support.session_members(process.pid), seconds,
-                           f"no process left of {support.session_members(process.pid)}")
+        support.wait_for_session_end(process, seconds)
         # A killed process gives its memory back, and so looks ended, before its sockets.
         support.wait_until(lambda: not support.answers(process.port), seconds, "the port is free")
 

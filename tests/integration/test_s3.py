@@ -72,11 +72,6 @@ class BucketCase(support.TestCase):
         return support.vitrine("pull", "--from", source or self.url, "--root", root or self.node(),
                                *more, check=check, env=env or self.env, timeout=120)
 
-    @staticmethod
-    def wait_for_rclone(process):
-        """Waits until what PROCESS started has ended, as it has itself."""
-        support.wait_until(lambda: not support.session_members(process.pid), what="rclone's end")
-
     def assert_fails(self, code, text, done):
         """DONE ended with CODE, and TEXT is in what it said."""
         self.assertEqual(code, done.returncode, done.stdout + done.stderr)
@@ -313,7 +308,7 @@ class TestKilled(BucketCase):
         support.wait_until(lambda: self.proxy.held.is_set() or process.returncode is not None)
         process.send(signal.SIGKILL)
         process.wait()
-        self.wait_for_rclone(process)
+        support.wait_for_session_end(process)
         self.proxy.reset()
         return name
 
@@ -418,7 +413,7 @@ class TestCut(BucketCase):
         pull.send(signal.SIGTERM)
         self.assertEqual(0, pull.wait())
         took = time.monotonic() - started
-        self.wait_for_rclone(pull)
+        support.wait_for_session_end(pull)
         return took
 
     def test_a_pull_that_is_killed_leaves_a_root_that_the_next_one_completes(self):
@@ -434,7 +429,7 @@ class TestCut(BucketCase):
             support.wait_until(self.proxy.held.is_set, what=name)
             pull.send(signal.SIGKILL)
             pull.wait()
-            self.wait_for_rclone(pull)
+            support.wait_for_session_end(pull)
             self.assertEqual("releases/000001", self.current())
             support.vitrine("verify", "--root", self.node())
         self.proxy.reset()

@@ -400,7 +400,7 @@ static void a_stop_waits_for_answers_and_ends_their_connections(void **state)
     wait_for(&server.work_count, 1);
     loop_stop(server.loop);
     wait_for_stop(&server);
-    uv_sleep(100);
+    uv_sleep(100); /* in which a stop that does not wait would end the connection */
     server.is_released = true;
     client_expect(fd, "/later/held close\n", true);
     close(fd);
