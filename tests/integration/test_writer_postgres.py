@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import support
@@ -44,16 +44,19 @@ class Writer(support.TestCase):
         if not os.path.exists(test):
             self.skipTest("the tests in C are not built")
         ours, theirs = socket.socketpair()
-        with ours, theirs:
-            obedient = threading.Thread(target=obey, args=(ours,))
-            obedient.start()
-            done = subprocess.run(
-                [test], capture_output=True, text=True, timeout=240, check=False,
-                pass_fds=[theirs.fileno()],
-                env={**os.environ, "VITRINE_TEST_POSTGRES": cluster.create("driver"),
-                     "VITRINE_TEST_CONTROL": str(theirs.fileno())})
-            theirs.shutdown(socket.SHUT_RDWR)
-            obedient.join()
+
+        def run():
+            with theirs:  # whose end ends obey()
+                return subprocess.run(
+                    [test], capture_output=True, text=True, timeout=240, check=False,
+                    pass_fds=[theirs.fileno()],
+                    env={**os.environ, "VITRINE_TEST_POSTGRES": cluster.create("driver"),
+                         "VITRINE_TEST_CONTROL": str(theirs.fileno())})
+
+        with ours, ThreadPoolExecutor(1) as pool:
+            running = pool.submit(run)
+            obey(ours)  # here: a server that a thread has started ends with the thread
+            done = running.result()
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertNotIn("SKIPPED", done.stdout + done.stderr)
 
