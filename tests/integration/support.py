@@ -232,6 +232,14 @@ def session_members(session):
     return members
 
 
+def is_written(path):
+    """Whether somebody writes to an SQLite file; between two transactions there is no journal."""
+    try:
+        return os.path.getsize(path + "-journal") > 0
+    except FileNotFoundError:
+        return False
+
+
 def wait_for_session_end(process, seconds=60, what="the end of all that it started"):
     """Waits until no process of the session of PROCESS, itself included, runs any more."""
     wait_until(lambda: not session_members(process.pid), seconds, what)
@@ -285,6 +293,16 @@ class TestCase(unittest.TestCase):
     def path(self, *names):
         """A path in the temporary folder."""
         return os.path.join(self.folder, *names)
+
+    def shadow_rsync(self, script):
+        """An environment in which rsync is SCRIPT."""
+        folder = self.path("bin")
+        os.makedirs(folder, exist_ok=True)
+        path = os.path.join(folder, "rsync")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\n" + script)
+        os.chmod(path, 0o755)
+        return {**os.environ, "PATH": folder + ":" + os.environ["PATH"]}
 
     def start(self, *arguments, env=None):
         """Starts a vitrine command; it is stopped after the test."""

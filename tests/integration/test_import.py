@@ -6,7 +6,7 @@ import signal
 import sqlite3
 import time
 
-from support import TestCase, main, vitrine, wait_until
+from support import TestCase, is_written, main, vitrine, wait_until
 
 DEFINITION = """\
 name: library
@@ -78,13 +78,6 @@ class Import(TestCase):
             return connection.execute(sql).fetchall()
         finally:
             connection.close()
-
-    def is_busy(self):
-        """Whether a load writes to the database; between two of them there is no journal."""
-        try:
-            return os.path.getsize(self.path("a.db-journal")) > 0
-        except FileNotFoundError:
-            return False
 
     def rejects(self):
         """The rejects file behind its header."""
@@ -166,7 +159,7 @@ class Import(TestCase):
         lines = b"".join(b"%d,1,1596080481467,t\n" % i for i in range(1000, 200000))
         self.write("exports/loans.csv", b"id,bookId,due,returned\n" + lines * 30)
         process = self.start(*self.command("--most-rejects", "100"))
-        wait_until(self.is_busy, what="the load to begin")
+        wait_until(lambda: is_written(self.path("a.db")), what="the load to begin")
         time.sleep(0.3)
         process.send(signal.SIGINT)
         self.assertEqual(process.wait(), 130, process.stderr)
@@ -180,7 +173,7 @@ class Import(TestCase):
         lines = b"".join(b"%d,1,1596080481467,t\n" % i for i in range(1000, 200000))
         self.write("exports/loans.csv", b"id,bookId,due,returned\n" + lines * 30)
         process = self.start(*self.command("--most-rejects", "100"))
-        wait_until(self.is_busy, what="the load to begin")
+        wait_until(lambda: is_written(self.path("a.db")), what="the load to begin")
         time.sleep(0.3)
         process.send(signal.SIGKILL)
         process.wait()

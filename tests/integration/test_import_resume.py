@@ -399,7 +399,7 @@ class CutShort(Importing):
         for table in TABLES[1:]:
             source.rows(f"DROP TABLE IF EXISTS {table}")
         process = self.start(*self.command(source, "--resume"))
-        support.wait_until(lambda: source_is_busy(source.path) or process.returncode is not None,
+        support.wait_until(lambda: support.is_written(source.path) or process.returncode is not None,
                            what="the load to begin")
         process.send(signal.SIGKILL)
         return process.wait() == -signal.SIGKILL
@@ -411,14 +411,6 @@ class CutShort(Importing):
         support.wait_until(lambda: self.kill_resume(source), what="a load that was killed")
         self.assertIn("authors", self.skipped(self.run_import(source, "--resume")))
         self.assertEqual(self.rejects(), wanted)
-
-
-def source_is_busy(path):
-    """Whether a load writes to an SQLite file."""
-    try:
-        return os.path.getsize(path + "-journal") > 0
-    except FileNotFoundError:
-        return False
 
 
 SLOW_INDEXES = """

@@ -410,20 +410,11 @@ class TestInterruption(PullCase):
         daemon.stop()
         process.send(signal.SIGCONT)
 
-    def count_rsyncs(self):
-        """An environment in which each start of rsync adds a byte to the file that comes with it."""
-        os.mkdir(self.path("bin"))
-        with open(self.path("bin", "rsync"), "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), 0o755)
-            file.write(f'#!/bin/sh\necho >>{self.path("rsyncs")}\n'
-                       f'exec {shutil.which("rsync")} "$@"\n')
-        env = {**os.environ, "PATH": self.path("bin") + ":" + os.environ["PATH"]}
-        return env, self.path("rsyncs")
-
     def test_following_logs_a_failure_once_and_catches_up(self):
         self.shelf.build()
         daemon = self.daemon()
-        env, rsyncs = self.count_rsyncs()
+        rsyncs = self.path("rsyncs")  # a byte for each start of one
+        env = self.shadow_rsync(f'echo >>{rsyncs}\nexec {shutil.which("rsync")} "$@"\n')
         process = self.start("pull", "--from", daemon.url, "--root", self.node(), "--every", "100ms",
                              "--timeout", "30s", env=env)
         support.wait_until(lambda: self.current() == "releases/000001", what="the first release")

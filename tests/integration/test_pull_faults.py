@@ -108,12 +108,8 @@ class TestOrphans(PullCase):
         return process, [pid for pid in support.session_members(process.pid) if pid != process.pid]
 
     def test_an_rsync_that_outlives_its_pull_never_works_beside_the_next_one(self):
-        os.mkdir(self.path("bin"))
-        with open(self.path("bin", "rsync"), "w", encoding="utf-8") as file:
-            file.write(f"#!/bin/sh\ntrap '' TERM\n: >{self.path('deaf')}\nexec sleep 600\n")
-        os.chmod(self.path("bin", "rsync"), 0o755)
-        process = self.start("pull", "--from", self.source, "--root", self.node(), env={
-            **os.environ, "PATH": self.path("bin") + ":" + os.environ["PATH"]})
+        env = self.shadow_rsync(f"trap '' TERM\n: >{self.path('deaf')}\nexec sleep 600\n")
+        process = self.start("pull", "--from", self.source, "--root", self.node(), env=env)
         support.wait_until(lambda: os.path.exists(self.path("deaf")) and
                            len(support.session_members(process.pid)) == 2, what="the rsync")
         orphan, = set(support.session_members(process.pid)) - {process.pid}
@@ -131,13 +127,11 @@ class TestOrphans(PullCase):
         why = faults.why_not()
         if why:
             self.skipTest(why)
-        os.mkdir(self.path("bin"))
-        with open(self.path("bin", "rsync"), "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), 0o755)
-            file.write(f"#!/bin/sh\n: >{self.path('started')}\nexec sleep 600\n")
-        self.assertTrue(any(self.is_killed_amid_start() for _ in range(4)))
+        env = self.shadow_rsync(f": >{self.path('started')}\nexec sleep 600\n")
+        env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+        self.assertTrue(any(self.is_killed_amid_start(env) for _ in range(4)))
 
-    def is_killed_amid_start(self):
+    def is_killed_amid_start(self, env):
         """Kills a pull that is starting rsync, and waits until all has ended; whether it was in time."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.path("started"))
@@ -145,8 +139,7 @@ class TestOrphans(PullCase):
             self.folder, "pull", "--from", self.source, "--root", self.node(),
             wrapper=("strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=setpgid",
                      "-e", "inject=setpgid:delay_enter=3000000"),  # amid the start, for 3 s
-            env={**os.environ, "PATH": self.path("bin") + ":" + os.environ["PATH"],
-                 "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"})
+            env=env)
         self.processes.append(tracer)
         support.wait_until(lambda: len(support.session_members(tracer.pid)) == 3, what="the start")
         time.sleep(0.5)

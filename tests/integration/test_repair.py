@@ -216,16 +216,6 @@ class TestCommand(ServedCase):
         return support.vitrine("repair", "--root", self.root, "--from", source, *more, check=check,
                                env=env, timeout=60)
 
-    def shadow_rsync(self, script):
-        """An environment in which rsync is SCRIPT."""
-        folder = self.path("bin")
-        os.makedirs(folder, exist_ok=True)
-        path = os.path.join(folder, "rsync")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write("#!/bin/sh\n" + script)
-        os.chmod(path, 0o755)
-        return {**os.environ, "PATH": folder + ":" + os.environ["PATH"]}
-
     def begun(self, env):
         """A repair whose rsync is at work, by what the folder beside the release says."""
         process = self.start("repair", "--root", self.root, "--from", self.daemon.url, env=env)

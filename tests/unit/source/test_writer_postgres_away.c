@@ -13,27 +13,12 @@
 #include "base/clock.h"
 #include "unit/source/writer_postgres_fixture.h"
 
-/*
- * A writer with one connection, and its tables. Expired keys are deleted as soon as there is a connection,
- * which is then not free for a moment; that has passed.
- */
+/* A writer with one connection that has deleted what had expired, for which it is not free a moment. */
 static struct writer *start_swept_writer(struct server *server, int64_t timeout_ms)
 {
-    struct writer *writer = start_writer(server, 1, 0);
-    struct test_job test;
-    int64_t left = -1;
-
-    assert_done(run_with_text(server, writer, "/add", "makes the tables", &test), &test);
-    job_free(&test);
-    writer_close(writer);
-    other_run(server, "INSERT INTO " WRITER_ANSWERS_TABLE " VALUES ('expired', 0, 200, '', 1)");
-    writer = start_writer(server, 1, timeout_ms);
-    for (unsigned i = 0; i < 6000 && left != 0; i++) {
-        usleep(10000);
-        left = ask(server, "SELECT count(*) FROM " WRITER_ANSWERS_TABLE);
-    }
-    assert_int_equal(left, 0);
-    return writer;
+    return start_sweeping_writer(
+        server, timeout_ms,
+        "INSERT INTO " WRITER_ANSWERS_TABLE " VALUES ('expired', 0, 200, '', 1)", 0);
 }
 
 /* ---- others in the way ---- */

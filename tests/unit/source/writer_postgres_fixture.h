@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "source/source_postgres.h"
 #include "unit/source/writer_fixture.h"
@@ -282,6 +283,30 @@ static inline void assert_done(enum write_outcome outcome, const struct test_job
     if (outcome != WRITE_DONE) {
         fail_msg("outcome %u: %s", outcome, test->job.msg.text);
     }
+}
+
+/*
+ * A writer with one connection, beside answers that INSERT_SQL left there. Those that expired are deleted
+ * as soon as there is a connection: waits until LEFT remain.
+ */
+static inline struct writer *start_sweeping_writer(struct server *server, int64_t timeout_ms,
+                                                   const char *insert_sql, int64_t left)
+{
+    struct writer *writer = start_writer(server, 1, 0);
+    struct test_job test;
+    int64_t found = -1;
+
+    assert_done(run_with_text(server, writer, "/add", "makes the tables", &test), &test);
+    job_free(&test);
+    writer_close(writer);
+    other_run(server, insert_sql);
+    writer = start_writer(server, 1, timeout_ms);
+    for (unsigned i = 0; i < 6000 && found != left; i++) {
+        usleep(10000);
+        found = ask(server, "SELECT count(*) FROM " WRITER_ANSWERS_TABLE);
+    }
+    assert_int_equal(found, left);
+    return writer;
 }
 
 #define SERVER_TEST(name) cmocka_unit_test_setup_teardown(name, server_setup, server_teardown)
